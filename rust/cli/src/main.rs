@@ -1,0 +1,2 @@
+//! Firesteel from a shell.
+fn main() {}
