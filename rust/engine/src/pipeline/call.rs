@@ -1,0 +1,61 @@
+//! What a caller asks the engine for, as one value that crosses every border (JNI, files) as JSON.
+
+use serde::{Deserialize, Serialize};
+
+/// How records come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InputMode {
+    /// Undecoded: `value` (binary) and, if known, `topic` (string), `partition` (int), `offset` (bigint).
+    Bytes,
+    /// Already typed: one column per leaf of the pipeline's schema, by name. Decoding is skipped.
+    Typed,
+}
+
+/// One argument of a model call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Argument {
+    /// Column name as the user wrote it.
+    pub name: String,
+    /// Spark DDL type, such as `DOUBLE`.
+    #[serde(rename = "type")]
+    pub data_type: String,
+}
+
+/// A call of the engine. Its canonical JSON identifies the compiled call inside a process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Call {
+    /// A whole pipeline; every model's `sha256` is set.
+    Pipeline {
+        /// Canonical JSON of the [`crate::spec::PipelineSpec`].
+        spec: String,
+        /// How its records come in.
+        mode: InputMode,
+    },
+    /// One model on typed columns: `firesteel_predict`.
+    Predict {
+        /// Name for messages: the model's location as the user wrote it.
+        model: String,
+        /// Content hash of the model.
+        sha256: String,
+        /// The arguments, in order.
+        arguments: Vec<Argument>,
+    },
+}
+
+/// A call that has been checked, with all that a planner needs to know. Crosses as JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Prepared {
+    /// Canonical JSON of the [`Call`]; all that an executor needs beside the models.
+    pub call: String,
+    /// Columns that the call reads, as Spark DDL: `value BINARY, topic STRING, …`. Optional ones are in `optional`.
+    pub input: String,
+    /// Columns of `input` that may be left out.
+    pub optional: Vec<String>,
+    /// The result struct's fields, as Spark DDL.
+    pub output: String,
+    /// The plan for a person: stages, casts, models.
+    pub plan: String,
+}
