@@ -1,0 +1,3 @@
+"""The version of this wheel; the jar inside it has the same one."""
+
+__version__ = "0.1.0"

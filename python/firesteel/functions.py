@@ -1,0 +1,93 @@
+"""Columns and splits, each built from a SQL function, so that it works over Spark Connect too.
+
+Nothing here runs anything or reads a row. pyspark is imported when a function is called, not before.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+__all__ = ["REJECTED", "accepted", "predict", "rejected"]
+
+#: Name of the struct column that says why a row was not taken; null on the rows that were.
+REJECTED = "_rejected"
+
+
+def predict(model: str | os.PathLike[str], *columns: Column | str) -> Column:
+    """Score rows with an ONNX model: a struct of all the model's outputs.
+
+    The call is batched wherever it stands: in SELECT, WHERE, ORDER BY, aggregates and joins, on batch and on
+    streaming DataFrames, and evaluated once per row.
+
+    Parameters
+    ----------
+    model : str or path
+        The ``.onnx`` file. A relative path that exists here is made absolute; any other is left to the driver
+        (over Spark Connect the driver is the server).
+    *columns : Column or str
+        The model's inputs, in the order of the model. A row with a null among them gives a null struct.
+
+    Returns
+    -------
+    Column
+        A struct with one field per output of the model.
+
+    Raises
+    ------
+    pyspark.errors.AnalysisException
+        When the model can't be read, or the columns do not fit its inputs; the message names both.
+
+    Examples
+    --------
+    >>> import firesteel
+    >>> scored = df.select("id", firesteel.predict("models/fraud.onnx", "amount", "age").alias("p"))
+    >>> scored.where("p.label = 1").orderBy("p.probabilities")
+
+    The same in SQL:
+
+    >>> spark.sql("SELECT id, firesteel_predict('/models/fraud.onnx', amount, age).label FROM events")
+    """
+    from pyspark.sql import functions as F
+
+    return F.call_function("firesteel_predict", F.lit(driver_path(model)), *columns)
+
+
+def accepted(df: DataFrame) -> DataFrame:
+    """Return the rows that a pipeline took, without the ``_rejected`` column.
+
+    Parameters
+    ----------
+    df : DataFrame
+        What :meth:`firesteel.Pipeline.transform` gave.
+
+    Examples
+    --------
+    >>> firesteel.accepted(scored).columns
+    ['transaction_id', 'customer_id', 'score']
+    """
+    return df.filter(f"{REJECTED} IS NULL").drop(REJECTED)
+
+
+def rejected(df: DataFrame) -> DataFrame:
+    """Return the rows that a pipeline did not take: topic, partition, offset, stage, code, message, raw.
+
+    Parameters
+    ----------
+    df : DataFrame
+        What :meth:`firesteel.Pipeline.transform` gave.
+
+    Examples
+    --------
+    >>> firesteel.rejected(scored).groupBy("stage", "code").count().show()
+    """
+    return df.filter(f"{REJECTED} IS NOT NULL").select(f"{REJECTED}.*")
+
+
+def driver_path(path: str | os.PathLike[str]) -> str:
+    """Make a path absolute if it exists on this machine; otherwise the driver resolves it."""
+    text = os.fspath(path)
+    return os.path.abspath(text) if os.path.exists(text) else text
