@@ -1,0 +1,357 @@
+//! From the YAML tree to the typed spec: every structural fault of a file in one pass.
+//!
+//! The key lists here mirror the serde types in [`super::types`]; a test compares them with the generated JSON
+//! Schema, so the two can't drift.
+
+use indexmap::IndexMap;
+
+use super::names;
+use super::node::{Node, Value};
+use super::schema::TableSchema;
+use super::source::{Located, Source, inner_place};
+use super::types::{
+    CleanRule, CsvOptions, DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES, Format, InputSpec, Literal, ModelSpec,
+    NullPolicy, OutputColumn, PipelineSpec,
+};
+use crate::error::{Place, SpecError};
+
+pub(super) const PIPELINE_KEYS: [&str; 6] = ["name", "input", "clean", "features", "models", "output"];
+pub(super) const INPUT_KEYS: [&str; 5] = ["format", "schema", "csv", "max_record_bytes", "max_depth"];
+pub(super) const CSV_KEYS: [&str; 5] = ["delimiter", "header", "quote", "escape", "null"];
+pub(super) const MODEL_KEYS: [&str; 6] = ["name", "uri", "sha256", "inputs", "outputs", "nulls"];
+pub(super) const CLEAN_KEYS: [&str; 3] = ["require", "check", "fill"];
+
+/// Collects faults and places while the tree is walked.
+pub(super) struct Reader<'a> {
+    text: &'a str,
+    file: &'a str,
+    pub(super) faults: Vec<SpecError>,
+    pub(super) source: Source,
+}
+
+/// The value at `key` of a map, with its path.
+type Entry<'n> = (String, &'n Node);
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(text: &'a str, file: &'a str) -> Self {
+        let source = Source { file: file.to_owned(), text: text.to_owned(), places: Default::default() };
+        Self { text, file, faults: Vec::new(), source }
+    }
+
+    fn fault(&mut self, condition: &'static str, path: &str, place: Place, message: String, hint: Option<String>) {
+        let mut error = SpecError::new(condition, path, message).at(self.file, place);
+        error.hint = hint;
+        self.faults.push(error);
+    }
+
+    fn wrong_type(&mut self, path: &str, node: &Node, wanted: &str) {
+        let message = match node.value {
+            Value::Null => format!("the value is missing; {wanted} is expected"),
+            _ => format!("{wanted} is expected, not {}", node.value.kind()),
+        };
+        self.fault("WRONG_TYPE", path, node.place, message, None);
+    }
+
+    fn remember(&mut self, path: &str, node: &Node) {
+        self.source.places.insert(path.to_owned(), Located { place: node.place, start: node.span.map(|s| s.0) });
+    }
+
+    /// The entries of a map, each remembered; `None` and a fault if it is no map.
+    fn map<'n>(&mut self, path: &str, node: &'n Node, wanted: &str) -> Option<Vec<(&'n str, Place, Entry<'n>)>> {
+        let Value::Map(entries) = &node.value else {
+            self.wrong_type(path, node, wanted);
+            return None;
+        };
+        let mut out = Vec::with_capacity(entries.len());
+        for (key, value) in entries {
+            let full = if path.is_empty() { key.name.clone() } else { format!("{path}.{}", key.name) };
+            self.remember(&full, value);
+            out.push((key.name.as_str(), key.place, (full, value)));
+        }
+        Some(out)
+    }
+
+    /// A map with a fixed set of keys, in the order of `keys`; unknown ones are faults.
+    fn record<'n, const N: usize>(
+        &mut self,
+        path: &str,
+        node: &'n Node,
+        keys: [&str; N],
+    ) -> Option<[Option<Entry<'n>>; N]> {
+        let wanted = format!("a map with the keys {}", keys.join(", "));
+        let entries = self.map(path, node, &wanted)?;
+        let mut out = [const { None }; N];
+        for (name, place, entry) in entries {
+            match keys.iter().position(|key| *key == name) {
+                Some(i) => out[i] = Some(entry),
+                None => {
+                    let message = format!("unknown key {name}");
+                    self.fault("UNKNOWN_KEY", &entry.0, place, message, Some(names::advice(name, keys)));
+                }
+            }
+        }
+        Some(out)
+    }
+
+    fn missing(&mut self, path: &str, node: &Node, key: &str, example: &str) {
+        let message = format!("the key {key} is missing");
+        self.fault("MISSING_KEY", path, node.place, message, Some(format!("write {key}: {example}")));
+    }
+
+    /// The text of a scalar as written; numbers and booleans count too (`one: 1` is an expression).
+    fn text(&mut self, (path, node): &Entry<'_>, wanted: &str) -> Option<String> {
+        match &node.value {
+            Value::Text(text) => Some(text.clone()),
+            Value::Integer(_) | Value::Float(_) | Value::Boolean(_) => {
+                let (start, end) = node.span?;
+                Some(self.text.get(start..end)?.trim().to_owned())
+            }
+            _ => {
+                self.wrong_type(path, node, wanted);
+                None
+            }
+        }
+    }
+
+    fn list<'n>(&mut self, path: &str, node: &'n Node, wanted: &str) -> Vec<Entry<'n>> {
+        let Value::List(items) = &node.value else {
+            self.wrong_type(path, node, wanted);
+            return Vec::new();
+        };
+        let entries: Vec<Entry<'n>> =
+            items.iter().enumerate().map(|(i, item)| (format!("{path}[{i}]"), item)).collect();
+        for (path, node) in &entries {
+            self.remember(path, node);
+        }
+        entries
+    }
+
+    fn texts(&mut self, path: &str, node: &Node, wanted: &str) -> Vec<String> {
+        self.list(path, node, wanted).iter().filter_map(|item| self.text(item, "a name")).collect()
+    }
+
+    /// One of a few words.
+    fn word<T: Copy>(&mut self, entry: &Entry<'_>, words: &[(&str, T)]) -> Option<T> {
+        let known = words.iter().map(|(word, _)| *word);
+        let wanted = known.clone().collect::<Vec<_>>().join(" or ");
+        let text = self.text(entry, &wanted)?;
+        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        if found.is_none() {
+            let hint = names::advice(&text, known);
+            self.fault("BAD_VALUE", &entry.0, entry.1.place, format!("{text:?} is not {wanted}"), Some(hint));
+        }
+        found
+    }
+
+    fn count(&mut self, (path, node): &Entry<'_>, max: i64, unit: &str) -> Option<usize> {
+        match node.value {
+            Value::Integer(number) if (1..=max).contains(&number) => usize::try_from(number).ok(),
+            Value::Integer(number) => {
+                let hint = format!("1 to {max} {unit}");
+                self.fault("BAD_VALUE", path, node.place, format!("{number} is out of range"), Some(hint));
+                None
+            }
+            _ => {
+                self.wrong_type(path, node, &format!("a whole number of {unit}"));
+                None
+            }
+        }
+    }
+
+    /// The whole file. `None` only together with a fault.
+    pub(super) fn pipeline(&mut self, root: &Node) -> Option<PipelineSpec> {
+        let [name, input, clean, features, models, output] = self.record("", root, PIPELINE_KEYS)?;
+        if name.is_none() {
+            self.missing("name", root, "name", "my-pipeline");
+        }
+        if input.is_none() {
+            self.missing("input", root, "input", "{schema: \"id BIGINT, amount DOUBLE\"}");
+        }
+        if output.is_none() {
+            self.missing("output", root, "output", "[id, score]");
+        }
+        let name = name.and_then(|entry| self.text(&entry, "a name"));
+        let input = input.and_then(|entry| self.input(&entry));
+        let clean = clean.map(|entry| self.clean(&entry)).unwrap_or_default();
+        let features = features.map(|entry| self.features(&entry)).unwrap_or_default();
+        let models = models.map(|entry| self.models(&entry)).unwrap_or_default();
+        let output = output.map(|entry| self.output(&entry));
+        Some(PipelineSpec {
+            name: name?,
+            input: input?,
+            clean,
+            features,
+            models,
+            output: output?,
+            source: std::mem::take(&mut self.source),
+        })
+    }
+
+    fn input(&mut self, (path, node): &Entry<'_>) -> Option<InputSpec> {
+        let [format, schema, csv, max_record_bytes, max_depth] = self.record(path, node, INPUT_KEYS)?;
+        if schema.is_none() {
+            self.missing("input.schema", node, "schema", "\"id BIGINT, ts TIMESTAMP, amount DOUBLE\"");
+        }
+        let format = format.and_then(|entry| self.word(&entry, &[("json", Format::Json), ("csv", Format::Csv)]));
+        let schema = schema.and_then(|entry| self.schema(&entry));
+        let csv = csv.and_then(|entry| self.csv(&entry));
+        let max_record_bytes = max_record_bytes
+            .and_then(|e| self.count(&e, i64::from(i32::MAX), "bytes"))
+            .unwrap_or(DEFAULT_MAX_RECORD_BYTES);
+        let max_depth = max_depth.and_then(|e| self.count(&e, 10_000, "levels")).unwrap_or(DEFAULT_MAX_DEPTH);
+        Some(InputSpec { format: format.unwrap_or_default(), schema: schema?, csv, max_record_bytes, max_depth })
+    }
+
+    fn schema(&mut self, entry: &Entry<'_>) -> Option<TableSchema> {
+        let text = self.text(entry, "a schema in Spark DDL, such as id BIGINT, amount DOUBLE")?;
+        match TableSchema::parse(&text) {
+            Ok(schema) => Some(schema),
+            Err(fault) => {
+                let condition = if fault.unsupported { "UNSUPPORTED_TYPE" } else { "BAD_SCHEMA" };
+                let mut error = SpecError::new(condition, &entry.0, fault.message);
+                error.place = inner_place(&text, fault.offset);
+                error.hint = fault.hint;
+                let error = self.source.locate(error, Some(&text));
+                self.faults.push(error);
+                None
+            }
+        }
+    }
+
+    fn csv(&mut self, (path, node): &Entry<'_>) -> Option<CsvOptions> {
+        let [delimiter, header, quote, escape, null] = self.record(path, node, CSV_KEYS)?;
+        let plain = CsvOptions::default();
+        let delimiter = delimiter.and_then(|entry| self.character(&entry)).unwrap_or(plain.delimiter);
+        let quote = quote.and_then(|entry| self.character(&entry)).unwrap_or(plain.quote);
+        let escape = escape.and_then(|entry| self.character(&entry));
+        let null = null.and_then(|entry| self.text(&entry, "a text")).unwrap_or(plain.null);
+        let header = match header {
+            Some((_, Node { value: Value::Boolean(header), .. })) => *header,
+            Some((path, node)) => {
+                self.wrong_type(&path, node, "true or false");
+                plain.header
+            }
+            None => plain.header,
+        };
+        Some(CsvOptions { delimiter, header, quote, escape, null })
+    }
+
+    fn character(&mut self, entry: &Entry<'_>) -> Option<char> {
+        let text = self.text(entry, "one character")?;
+        let mut chars = text.chars();
+        match (chars.next(), chars.next()) {
+            (Some(c), None) if c.is_ascii() && c != '\n' && c != '\r' => Some(c),
+            _ => {
+                let message = format!("{text:?} is not one ASCII character");
+                self.fault("BAD_VALUE", &entry.0, entry.1.place, message, Some("write \",\" or \"\\t\"".to_owned()));
+                None
+            }
+        }
+    }
+
+    fn clean(&mut self, (path, node): &Entry<'_>) -> Vec<CleanRule> {
+        self.list(path, node, "a list of rules").iter().filter_map(|item| self.clean_rule(item)).collect()
+    }
+
+    fn clean_rule(&mut self, (path, node): &Entry<'_>) -> Option<CleanRule> {
+        let [require, check, fill] = self.record(path, node, CLEAN_KEYS)?;
+        let rules = [&require, &check, &fill].iter().filter(|rule| rule.is_some()).count();
+        if rules != 1 {
+            if let (Value::Map(entries), true) = (&node.value, rules > 1 || self.faults.is_empty()) {
+                let message = format!("a rule has one key, not {}", entries.len());
+                let hint = "write one list item per rule".to_owned();
+                self.fault("BAD_VALUE", path, node.place, message, Some(hint));
+            }
+            return None;
+        }
+        if let Some((path, node)) = require {
+            return Some(CleanRule::Require(self.texts(&path, node, "a list of columns")));
+        }
+        if let Some(entry) = check {
+            return self.text(&entry, "an SQL expression").map(CleanRule::Check);
+        }
+        let (path, node) = fill?;
+        let entries = self.map(&path, node, "a map from column to value")?;
+        let mut values = IndexMap::new();
+        for (column, _, (path, node)) in entries {
+            let literal = match &node.value {
+                Value::Boolean(value) => Literal::Boolean(*value),
+                Value::Integer(value) => Literal::Integer(*value),
+                Value::Float(value) if value.is_finite() => Literal::Float(*value),
+                Value::Text(value) => Literal::Text(value.clone()),
+                _ => {
+                    self.wrong_type(&path, node, "a finite number, a text, true or false");
+                    continue;
+                }
+            };
+            values.insert(column.to_owned(), literal);
+        }
+        Some(CleanRule::Fill(values))
+    }
+
+    fn features(&mut self, (path, node): &Entry<'_>) -> IndexMap<String, String> {
+        let entries = self.map(path, node, "a map from name to SQL expression").unwrap_or_default();
+        entries
+            .into_iter()
+            .filter_map(|(name, _, entry)| Some((name.to_owned(), self.text(&entry, "an SQL expression")?)))
+            .collect()
+    }
+
+    fn models(&mut self, (path, node): &Entry<'_>) -> Vec<ModelSpec> {
+        self.list(path, node, "a list of models").iter().filter_map(|item| self.model(item)).collect()
+    }
+
+    fn model(&mut self, (path, node): &Entry<'_>) -> Option<ModelSpec> {
+        let [name, uri, sha256, inputs, outputs, nulls] = self.record(path, node, MODEL_KEYS)?;
+        if name.is_none() {
+            self.missing(&format!("{path}.name"), node, "name", "fraud");
+        }
+        if uri.is_none() {
+            self.missing(&format!("{path}.uri"), node, "uri", "models/fraud.onnx");
+        }
+        let name = name.and_then(|entry| self.text(&entry, "a name"));
+        let uri = uri.and_then(|entry| self.text(&entry, "a path"));
+        let sha256 = sha256.and_then(|entry| self.text(&entry, "64 hex digits"));
+        let nulls = nulls
+            .and_then(|entry| self.word(&entry, &[("reject", NullPolicy::Reject), ("nan", NullPolicy::Nan)]))
+            .unwrap_or_default();
+        let mut columns = IndexMap::new();
+        if let Some((path, node)) = inputs {
+            for (input, _, entry) in self.map(&path, node, "a map from model input to columns").unwrap_or_default() {
+                let list = match entry.1.value {
+                    Value::List(_) => self.texts(&entry.0, entry.1, "a list of columns"),
+                    _ => self.text(&entry, "a column or a list of columns").into_iter().collect(),
+                };
+                columns.insert(input.to_owned(), list);
+            }
+        }
+        let mut selectors = IndexMap::new();
+        if let Some((path, node)) = outputs {
+            for (column, _, entry) in self.map(&path, node, "a map from new column to model output").unwrap_or_default()
+            {
+                if let Some(selector) = self.text(&entry, "a model output, such as probabilities[1]") {
+                    selectors.insert(column.to_owned(), selector);
+                }
+            }
+        }
+        Some(ModelSpec { name: name?, uri: uri?, sha256, inputs: columns, outputs: selectors, nulls })
+    }
+
+    fn output(&mut self, (path, node): &Entry<'_>) -> Vec<OutputColumn> {
+        let mut columns = Vec::new();
+        for entry in self.list(path, node, "a list of columns") {
+            if !matches!(entry.1.value, Value::Map(_)) {
+                if let Some(name) = self.text(&entry, "a column, or {new_name: column}") {
+                    columns.push(OutputColumn { column: name.clone(), name });
+                }
+                continue;
+            }
+            for (name, _, item) in self.map(&entry.0, entry.1, "{new_name: column}").unwrap_or_default() {
+                if let Some(column) = self.text(&item, "a column") {
+                    columns.push(OutputColumn { name: name.to_owned(), column });
+                }
+            }
+        }
+        columns
+    }
+}

@@ -1,0 +1,251 @@
+//! The typed model of a pipeline file. Its JSON form is the same shape as the YAML, and canonical.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::ordered;
+use super::schema::TableSchema;
+use super::source::Source;
+
+/// One pipeline: decode → clean → features → models → output.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PipelineSpec {
+    /// Name of the pipeline: letters, digits, `-` and `_`. Shown in logs, metrics and query names.
+    pub name: String,
+    /// Where the columns come from: format and schema of one record.
+    pub input: InputSpec,
+    /// Rules that reject or repair rows, applied in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clean: Vec<CleanRule>,
+    /// New columns: name and SQL expression in Spark's dialect. A later one may use an earlier one.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty", with = "ordered")]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub features: IndexMap<String, String>,
+    /// ONNX models to score, in this order. A later one may use an earlier one's outputs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<ModelSpec>,
+    /// Columns of the result, in this order: a name, or `{new_name: column}`.
+    pub output: Vec<OutputColumn>,
+    /// The text it was loaded from, for places in messages.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub(super) source: Source,
+}
+
+/// Format and schema of one input record.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InputSpec {
+    /// Format of the bytes of one record.
+    #[serde(default)]
+    pub format: Format,
+    /// Columns in Spark DDL, such as `id BIGINT NOT NULL, ts TIMESTAMP, amount DOUBLE`.
+    pub schema: TableSchema,
+    /// How CSV records are written. Only with `format: csv`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub csv: Option<CsvOptions>,
+    /// A record longer than this is rejected with TOO_LARGE. Unit: bytes.
+    #[serde(default = "default_max_record_bytes")]
+    #[schemars(range(min = 1, max = 2_147_483_647))]
+    pub max_record_bytes: usize,
+    /// A JSON record nested deeper than this is rejected with TOO_DEEP. Unit: levels.
+    #[serde(default = "default_max_depth")]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub max_depth: usize,
+}
+
+/// Default of [`InputSpec::max_record_bytes`]: 16 MiB.
+pub const DEFAULT_MAX_RECORD_BYTES: usize = 16 << 20;
+/// Default of [`InputSpec::max_depth`].
+pub const DEFAULT_MAX_DEPTH: usize = 128;
+
+fn default_max_record_bytes() -> usize {
+    DEFAULT_MAX_RECORD_BYTES
+}
+
+fn default_max_depth() -> usize {
+    DEFAULT_MAX_DEPTH
+}
+
+/// Format of an input record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// One JSON object per record.
+    #[default]
+    Json,
+    /// One CSV line per record, fields in the order of the schema.
+    Csv,
+}
+
+/// How CSV records are written. Each character is one ASCII character.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CsvOptions {
+    /// Stands between two fields.
+    #[schemars(length(min = 1, max = 1))]
+    pub delimiter: char,
+    /// The record's first line names the fields and is skipped. Kafka records rarely have one.
+    pub header: bool,
+    /// Encloses a field that contains the delimiter.
+    #[schemars(length(min = 1, max = 1))]
+    pub quote: char,
+    /// Stands before a quote inside a quoted field; without it a quote is doubled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub escape: Option<char>,
+    /// A field that is exactly this text, unquoted, is null.
+    pub null: String,
+}
+
+impl Default for CsvOptions {
+    fn default() -> Self {
+        Self { delimiter: ',', header: false, quote: '"', escape: None, null: String::new() }
+    }
+}
+
+/// One clean rule. The first rule that fails rejects the row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum CleanRule {
+    /// Columns that must not be null; else REQUIRED_MISSING.
+    Require(Vec<String>),
+    /// A boolean SQL expression that must be true; false and null reject with CHECK_FAILED.
+    Check(String),
+    /// Values that replace nulls, by column.
+    Fill(
+        #[serde(with = "ordered")]
+        #[schemars(with = "BTreeMap<String, Literal>")]
+        IndexMap<String, Literal>,
+    ),
+}
+
+/// A constant in the pipeline file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Literal {
+    /// `true` or `false`
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// Any other number.
+    Float(f64),
+    /// A text; also a date (`yyyy-MM-dd`) or a timestamp (RFC 3339).
+    Text(String),
+}
+
+/// One ONNX model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSpec {
+    /// Name of the model, unique in the pipeline.
+    pub name: String,
+    /// Path of the ONNX file, relative to the pipeline file; read on the driver.
+    pub uri: String,
+    /// SHA-256 of the ONNX file, 64 hex digits. If given, another file is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[0-9a-fA-F]{64}$"))]
+    pub sha256: Option<String>,
+    /// Model input → column or list of columns. Empty: each input is the column of the same name.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty", deserialize_with = "one_or_many")]
+    #[serde(serialize_with = "ordered::serialize")]
+    #[schemars(with = "BTreeMap<String, OneOrMany>")]
+    pub inputs: IndexMap<String, Vec<String>>,
+    /// New column → model output: `name`, `name[1]` or `name["label"]`. Empty: all outputs by their own names.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty", with = "ordered")]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub outputs: IndexMap<String, String>,
+    /// What a null in an input column does.
+    #[serde(default)]
+    pub nulls: NullPolicy,
+}
+
+/// What a null in a model's input column does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum NullPolicy {
+    /// The row is rejected with NULL_FEATURE.
+    #[default]
+    Reject,
+    /// The model gets NaN, which tree models treat as missing.
+    Nan,
+}
+
+/// One column of the result. Written as `name`, or `{name: column}` where they differ.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "OutputItem", into = "OutputItem")]
+pub struct OutputColumn {
+    /// Name in the result.
+    pub name: String,
+    /// The column it shows.
+    pub column: String,
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum OutputItem {
+    Plain(String),
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
+    Renamed(
+        #[serde(with = "ordered")]
+        #[schemars(with = "BTreeMap<String, String>")]
+        IndexMap<String, String>,
+    ),
+}
+
+impl From<OutputItem> for OutputColumn {
+    fn from(item: OutputItem) -> Self {
+        match item {
+            OutputItem::Plain(name) => Self { column: name.clone(), name },
+            // A map with another number of entries is refused by the checks, which see an empty name.
+            OutputItem::Renamed(map) => match map.into_iter().next() {
+                Some((name, column)) => Self { name, column },
+                None => Self { name: String::new(), column: String::new() },
+            },
+        }
+    }
+}
+
+impl From<OutputColumn> for OutputItem {
+    fn from(output: OutputColumn) -> Self {
+        if output.name == output.column {
+            Self::Plain(output.name)
+        } else {
+            Self::Renamed(IndexMap::from([(output.name, output.column)]))
+        }
+    }
+}
+
+impl JsonSchema for OutputColumn {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "OutputColumn".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        OutputItem::json_schema(generator)
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+fn one_or_many<'de, D>(deserializer: D) -> Result<IndexMap<String, Vec<String>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    let map = ordered::deserialize::<D, OneOrMany>(deserializer)?;
+    Ok(map
+        .into_iter()
+        .map(|(input, columns)| match columns {
+            OneOrMany::One(column) => (input, vec![column]),
+            OneOrMany::Many(columns) => (input, columns),
+        })
+        .collect())
+}
