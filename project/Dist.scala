@@ -1,0 +1,5 @@
+import sbt._
+
+object Dist extends AutoPlugin {
+  object autoImport {}
+}

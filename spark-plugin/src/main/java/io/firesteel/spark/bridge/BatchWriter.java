@@ -1,0 +1,193 @@
+package io.firesteel.spark.bridge;
+
+import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
+import org.apache.spark.sql.types.BinaryType;
+import org.apache.spark.sql.types.BooleanType;
+import org.apache.spark.sql.types.ByteType;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DateType;
+import org.apache.spark.sql.types.DecimalType;
+import org.apache.spark.sql.types.DoubleType;
+import org.apache.spark.sql.types.FloatType;
+import org.apache.spark.sql.types.IntegerType;
+import org.apache.spark.sql.types.LongType;
+import org.apache.spark.sql.types.ShortType;
+import org.apache.spark.sql.types.StringType;
+import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
+import org.apache.spark.sql.types.TimestampNTZType;
+import org.apache.spark.sql.types.TimestampType;
+import org.apache.spark.unsafe.Platform;
+
+/**
+ * Rows to one Arrow struct array, written straight into memory and handed over as C Data Interface structs.
+ *
+ * <p>Blocks and structs are reused from batch to batch, which is safe because the native side says when it has let
+ * go of them: its release callback sets a flag, and {@link #clear} refuses to go on without it. The bytes behind the
+ * structs belong to this object at all times. Used by one thread at a time; {@link #close} is idempotent.
+ */
+final class BatchWriter implements AutoCloseable {
+  private final OffHeap memory;
+  private final ColumnWriter[] columns;
+  private final int[] ordinals;
+  /** One block: the parent's struct, the children's, pointers to them, their buffer lists, the release flag. */
+  private final long block;
+  private final long blockBytes;
+  private final long flag;
+  private final long release;
+  private int rows;
+  private boolean lent;
+  private boolean closed;
+
+  /**
+   * @param schema the columns, in the order that the runner was opened with
+   * @param ordinals where each column stands in the rows that {@link #append} is given
+   */
+  BatchWriter(StructType schema, int[] ordinals, MemoryBudget budget) {
+    this.memory = new OffHeap(budget);
+    this.ordinals = ordinals.clone();
+    StructField[] fields = schema.fields();
+    columns = new ColumnWriter[fields.length];
+    for (int i = 0; i < fields.length; i++) {
+      columns[i] = writerOf(fields[i]);
+    }
+    int n = columns.length;
+    // Four pointers of buffers per child are more than any type needs; one for the parent's (absent) bitmap.
+    blockBytes = ArrowC.SIZE * (n + 1) + 8L * n + 8L * (4L * n + 1) + 8L;
+    block = memory.allocate(blockBytes);
+    flag = block + blockBytes - 8;
+    release = Native.borrowedRelease();
+  }
+
+  private ColumnWriter writerOf(StructField field) {
+    DataType type = field.dataType();
+    if (type instanceof BooleanType) return new FixedWriters.OfBoolean(memory);
+    if (type instanceof ByteType) return new FixedWriters.OfByte(memory);
+    if (type instanceof ShortType) return new FixedWriters.OfShort(memory);
+    if (type instanceof IntegerType || type instanceof DateType) return new FixedWriters.OfInt(memory);
+    if (type instanceof LongType || type instanceof TimestampType || type instanceof TimestampNTZType) {
+      return new FixedWriters.OfLong(memory);
+    }
+    if (type instanceof FloatType) return new FixedWriters.OfFloat(memory);
+    if (type instanceof DoubleType) return new FixedWriters.OfDouble(memory);
+    if (type instanceof DecimalType decimal) {
+      return new FixedWriters.OfDecimal(memory, decimal.precision(), decimal.scale());
+    }
+    if (type instanceof StringType) return new VaryingWriter(memory, true);
+    if (type instanceof BinaryType) return new VaryingWriter(memory, false);
+    throw new IllegalArgumentException("INTERNAL: no writer for column " + field.name() + " of type " + type.sql());
+  }
+
+  /** Whether {@link #append} can take a column of this type. */
+  static boolean takes(DataType type) {
+    return type instanceof BooleanType
+        || type instanceof ByteType
+        || type instanceof ShortType
+        || type instanceof IntegerType
+        || type instanceof DateType
+        || type instanceof LongType
+        || type instanceof TimestampType
+        || type instanceof TimestampNTZType
+        || type instanceof FloatType
+        || type instanceof DoubleType
+        || type instanceof DecimalType
+        || type instanceof StringType
+        || type instanceof BinaryType;
+  }
+
+  void append(SpecializedGetters row) {
+    for (int i = 0; i < columns.length; i++) {
+      columns[i].append(row, ordinals[i], rows);
+    }
+    rows++;
+  }
+
+  int rows() {
+    return rows;
+  }
+
+  /** Bytes in strings and binary so far. */
+  long varyingBytes() {
+    long sum = 0;
+    for (ColumnWriter column : columns) {
+      sum += column.varyingBytes();
+    }
+    return sum;
+  }
+
+  /** Off-heap bytes held. */
+  long heldBytes() {
+    return memory.held();
+  }
+
+  /** Lends the batch out. It stays untouched until {@link #clear}. */
+  long lend() {
+    int n = columns.length;
+    long children = block + ArrowC.SIZE * (n + 1);
+    long buffers = children + 8L * n;
+    Platform.putLong(null, flag, 0);
+    Platform.putLong(null, buffers, 0);
+    struct(block, 0, 1, buffers, n, children, flag);
+    buffers += 8;
+    for (int i = 0; i < n; i++) {
+      long child = block + ArrowC.SIZE * (i + 1);
+      Platform.putLong(null, children + 8L * i, child);
+      ColumnWriter column = columns[i];
+      Platform.putLong(null, buffers, column.validity());
+      for (int b = 0; b < column.valueBuffers(); b++) {
+        Platform.putLong(null, buffers + 8L * (b + 1), column.valueBuffer(b));
+      }
+      // A child's release is the parent's business; the specification still wants one.
+      struct(child, column.nulls(), 1 + column.valueBuffers(), buffers, 0, 0, 0);
+      buffers += 32;
+    }
+    lent = true;
+    return block;
+  }
+
+  private void struct(long at, long nulls, long nBuffers, long buffers, long nChildren, long children, long data) {
+    Platform.putLong(null, at + ArrowC.LENGTH, rows);
+    Platform.putLong(null, at + ArrowC.NULL_COUNT, nulls);
+    Platform.putLong(null, at + ArrowC.OFFSET, 0);
+    Platform.putLong(null, at + ArrowC.N_BUFFERS, nBuffers);
+    Platform.putLong(null, at + ArrowC.N_CHILDREN, nChildren);
+    Platform.putLong(null, at + ArrowC.BUFFERS, buffers);
+    Platform.putLong(null, at + ArrowC.CHILDREN, children);
+    Platform.putLong(null, at + ArrowC.DICTIONARY, 0);
+    Platform.putLong(null, at + ArrowC.RELEASE, release);
+    Platform.putLong(null, at + ArrowC.PRIVATE_DATA, data);
+  }
+
+  /** Starts the next batch. Call it after the last batch's output was released. */
+  void clear() {
+    if (isHeldNatively()) {
+      throw new IllegalStateException("INTERNAL: native code still holds the last batch");
+    }
+    lent = false;
+    rows = 0;
+    for (ColumnWriter column : columns) {
+      column.reset();
+    }
+  }
+
+  private boolean isHeldNatively() {
+    return lent && Platform.getLong(null, flag) == 0;
+  }
+
+  @Override
+  public void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    if (isHeldNatively()) {
+      // Leaking is the lesser evil: freeing would pull memory from under native code.
+      throw new IllegalStateException("INTERNAL: native code still holds a batch of a closed runner");
+    }
+    for (ColumnWriter column : columns) {
+      column.free();
+    }
+    memory.free(block, blockBytes);
+    memory.close();
+  }
+}

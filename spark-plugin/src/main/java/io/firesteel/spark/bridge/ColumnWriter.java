@@ -1,0 +1,100 @@
+package io.firesteel.spark.bridge;
+
+import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
+import org.apache.spark.unsafe.Platform;
+
+/**
+ * One input column as raw Arrow memory: a validity bitmap and whatever values the type has. Blocks are kept from
+ * batch to batch and only grow.
+ */
+abstract class ColumnWriter {
+  /** Rows that a fresh column has room for; a batch of one should not cost pages. */
+  private static final int FIRST_ROWS = 64;
+
+  protected final OffHeap memory;
+  private long validity;
+  private int capacity;
+  private int nulls;
+
+  ColumnWriter(OffHeap memory) {
+    this.memory = memory;
+  }
+
+  /** Appends the value at {@code ordinal} as row {@code row}; rows come in order, without gaps. */
+  final void append(SpecializedGetters source, int ordinal, int row) {
+    if (row == capacity) {
+      growRows();
+    }
+    if (source.isNullAt(ordinal)) {
+      nulls++;
+      clearBit(validity, row);
+      putNull(row);
+    } else {
+      setBit(validity, row);
+      put(source, ordinal, row);
+    }
+  }
+
+  private void growRows() {
+    int rows = Math.max(FIRST_ROWS, capacity * 2);
+    long oldBytes = capacity / 8;
+    validity =
+        capacity == 0 ? memory.allocate(rows / 8) : memory.grow(validity, oldBytes, oldBytes, rows / 8);
+    growValues(capacity, rows);
+    capacity = rows;
+  }
+
+  final long nulls() {
+    return nulls;
+  }
+
+  /** Address of the bitmap, 0 where every value is there. */
+  final long validity() {
+    return nulls == 0 ? 0 : validity;
+  }
+
+  /** Forgets the rows, keeps the memory. */
+  void reset() {
+    nulls = 0;
+  }
+
+  void free() {
+    if (capacity > 0) {
+      memory.free(validity, capacity / 8);
+      freeValues(capacity);
+      capacity = 0;
+    }
+  }
+
+  static void setBit(long bitmap, int row) {
+    long address = bitmap + (row >> 3);
+    // The first bit of a byte also clears what an earlier batch left in it.
+    int before = (row & 7) == 0 ? 0 : Platform.getByte(null, address);
+    Platform.putByte(null, address, (byte) (before | (1 << (row & 7))));
+  }
+
+  static void clearBit(long bitmap, int row) {
+    long address = bitmap + (row >> 3);
+    int before = (row & 7) == 0 ? 0 : Platform.getByte(null, address);
+    Platform.putByte(null, address, (byte) (before & ~(1 << (row & 7))));
+  }
+
+  /** Buffers beside the bitmap: 1, or 2 for types of varying length. */
+  abstract int valueBuffers();
+
+  /** Address of value buffer {@code i}. */
+  abstract long valueBuffer(int i);
+
+  abstract void put(SpecializedGetters source, int ordinal, int row);
+
+  abstract void putNull(int row);
+
+  abstract void growValues(int oldRows, int newRows);
+
+  abstract void freeValues(int rows);
+
+  /** Bytes of varying length so far; what makes a batch large. */
+  long varyingBytes() {
+    return 0;
+  }
+}

@@ -1,0 +1,184 @@
+package io.firesteel.spark.bridge;
+
+import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
+import org.apache.spark.sql.types.Decimal;
+import org.apache.spark.unsafe.Platform;
+
+/** Writers of the types whose values all have one width. */
+final class FixedWriters {
+  private FixedWriters() {}
+
+  private abstract static class Fixed extends ColumnWriter {
+    private final int width;
+    protected long values;
+
+    Fixed(OffHeap memory, int width) {
+      super(memory);
+      this.width = width;
+    }
+
+    @Override
+    final int valueBuffers() {
+      return 1;
+    }
+
+    @Override
+    final long valueBuffer(int i) {
+      return values;
+    }
+
+    @Override
+    void putNull(int row) {
+      Platform.setMemory(values + (long) row * width, (byte) 0, width);
+    }
+
+    @Override
+    void growValues(int oldRows, int newRows) {
+      long old = (long) oldRows * width;
+      long wanted = (long) newRows * width;
+      values = oldRows == 0 ? memory.allocate(wanted) : memory.grow(values, old, old, wanted);
+    }
+
+    @Override
+    void freeValues(int rows) {
+      memory.free(values, (long) rows * width);
+    }
+  }
+
+  static final class OfBoolean extends ColumnWriter {
+    private long bits;
+
+    OfBoolean(OffHeap memory) {
+      super(memory);
+    }
+
+    @Override
+    int valueBuffers() {
+      return 1;
+    }
+
+    @Override
+    long valueBuffer(int i) {
+      return bits;
+    }
+
+    @Override
+    void put(SpecializedGetters source, int ordinal, int row) {
+      if (source.getBoolean(ordinal)) {
+        setBit(bits, row);
+      } else {
+        clearBit(bits, row);
+      }
+    }
+
+    @Override
+    void putNull(int row) {
+      clearBit(bits, row);
+    }
+
+    @Override
+    void growValues(int oldRows, int newRows) {
+      bits = oldRows == 0 ? memory.allocate(newRows / 8) : memory.grow(bits, oldRows / 8, oldRows / 8, newRows / 8);
+    }
+
+    @Override
+    void freeValues(int rows) {
+      memory.free(bits, rows / 8);
+    }
+  }
+
+  static final class OfByte extends Fixed {
+    OfByte(OffHeap memory) {
+      super(memory, 1);
+    }
+
+    @Override
+    void put(SpecializedGetters source, int ordinal, int row) {
+      Platform.putByte(null, values + row, source.getByte(ordinal));
+    }
+  }
+
+  static final class OfShort extends Fixed {
+    OfShort(OffHeap memory) {
+      super(memory, 2);
+    }
+
+    @Override
+    void put(SpecializedGetters source, int ordinal, int row) {
+      Platform.putShort(null, values + 2L * row, source.getShort(ordinal));
+    }
+  }
+
+  /** Also dates: days since 1970. */
+  static final class OfInt extends Fixed {
+    OfInt(OffHeap memory) {
+      super(memory, 4);
+    }
+
+    @Override
+    void put(SpecializedGetters source, int ordinal, int row) {
+      Platform.putInt(null, values + 4L * row, source.getInt(ordinal));
+    }
+  }
+
+  /** Also timestamps with and without zone: microseconds since 1970. */
+  static final class OfLong extends Fixed {
+    OfLong(OffHeap memory) {
+      super(memory, 8);
+    }
+
+    @Override
+    void put(SpecializedGetters source, int ordinal, int row) {
+      Platform.putLong(null, values + 8L * row, source.getLong(ordinal));
+    }
+  }
+
+  static final class OfFloat extends Fixed {
+    OfFloat(OffHeap memory) {
+      super(memory, 4);
+    }
+
+    @Override
+    void put(SpecializedGetters source, int ordinal, int row) {
+      Platform.putFloat(null, values + 4L * row, source.getFloat(ordinal));
+    }
+  }
+
+  static final class OfDouble extends Fixed {
+    OfDouble(OffHeap memory) {
+      super(memory, 8);
+    }
+
+    @Override
+    void put(SpecializedGetters source, int ordinal, int row) {
+      Platform.putDouble(null, values + 8L * row, source.getDouble(ordinal));
+    }
+  }
+
+  /** Decimal128: the unscaled value in two's complement, low half first. */
+  static final class OfDecimal extends Fixed {
+    private final int precision;
+    private final int scale;
+
+    OfDecimal(OffHeap memory, int precision, int scale) {
+      super(memory, 16);
+      this.precision = precision;
+      this.scale = scale;
+    }
+
+    @Override
+    void put(SpecializedGetters source, int ordinal, int row) {
+      Decimal decimal = source.getDecimal(ordinal, precision, scale);
+      long address = values + 16L * row;
+      if (precision <= Decimal.MAX_LONG_DIGITS()) {
+        long unscaled = decimal.toUnscaledLong();
+        Platform.putLong(null, address, unscaled);
+        Platform.putLong(null, address + 8, unscaled >> 63);
+      } else {
+        java.math.BigInteger unscaled = decimal.toJavaBigDecimal().unscaledValue();
+        Platform.putLong(null, address, unscaled.longValue());
+        Platform.putLong(null, address + 8, unscaled.shiftRight(64).longValue());
+      }
+    }
+  }
+}

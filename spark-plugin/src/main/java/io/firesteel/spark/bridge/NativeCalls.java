@@ -1,0 +1,24 @@
+package io.firesteel.spark.bridge;
+
+/** Driver side: checks pipeline files and model calls before any job. All faults come as {@link FiresteelSpecException}. */
+public final class NativeCalls {
+  private NativeCalls() {}
+
+  /** Canonical JSON of a pipeline file. */
+  public static String parse(String yaml, String file) {
+    NativeLibrary.load();
+    return Native.specParse(yaml, file);
+  }
+
+  /** See {@link Native#preparePipeline}. */
+  public static String preparePipeline(String yaml, String file, String[] sha256s, boolean typed) {
+    NativeLibrary.load();
+    return Native.preparePipeline(yaml, file, sha256s, typed);
+  }
+
+  /** See {@link Native#preparePredict}. */
+  public static String preparePredict(String model, String sha256, String[] names, String[] types) {
+    NativeLibrary.load();
+    return Native.preparePredict(model, sha256, names, types);
+  }
+}

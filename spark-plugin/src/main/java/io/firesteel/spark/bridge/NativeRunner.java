@@ -1,0 +1,229 @@
+package io.firesteel.spark.bridge;
+
+import java.lang.ref.Cleaner;
+import java.util.concurrent.locks.ReentrantLock;
+import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
+import org.apache.spark.sql.types.StructType;
+import org.apache.spark.sql.vectorized.ColumnVector;
+import org.apache.spark.unsafe.Platform;
+
+/**
+ * One prepared call, open in the native library: rows in, one struct column out, batch after batch.
+ *
+ * <p>Rows go in with {@link #append}; {@link #run} crosses once and gives the result, valid until {@link #clear}. One
+ * thread works with a runner; {@link #cancel} and {@link #close} may come from any other. {@code close} waits for a
+ * batch that is running, is idempotent, and a call after it throws {@link IllegalStateException}. A runner that nobody
+ * closed is closed by a cleaner once it is unreachable.
+ */
+public final class NativeRunner implements AutoCloseable {
+  private static final Cleaner CLEANER = Cleaner.create();
+
+  private final State state;
+  private final Cleaner.Cleanable cleanable;
+  private final NativeColumn result;
+
+  /**
+   * @param call JSON of a prepared call, whose models are loaded in this process
+   * @param input the columns that go in
+   * @param ordinals where each of them stands in the rows
+   * @param output fields of the result struct, as prepared
+   */
+  public NativeRunner(String call, StructType input, int[] ordinals, StructType output, MemoryBudget budget) {
+    this(Native.open(call, input.toDDL(), output.toDDL()), input, ordinals, output, budget);
+  }
+
+  private NativeRunner(long handle, StructType input, int[] ordinals, StructType output, MemoryBudget budget) {
+    BatchWriter writer;
+    OffHeap memory = new OffHeap(budget);
+    long array = 0;
+    try {
+      array = memory.allocate(ArrowC.SIZE);
+      Platform.setMemory(array, (byte) 0, ArrowC.SIZE);
+      writer = new BatchWriter(input, ordinals, budget);
+    } catch (Throwable e) {
+      if (array != 0) {
+        memory.free(array, ArrowC.SIZE);
+      }
+      Native.close(handle);
+      throw e;
+    }
+    state = new State(handle, array, writer, memory, budget);
+    result = new NativeColumn(output);
+    cleanable = CLEANER.register(this, state);
+  }
+
+  /** A runner that adds its float columns into one, for measuring the crossing itself. */
+  public static NativeRunner sum(StructType input, StructType output, MemoryBudget budget) {
+    return new NativeRunner(Native.selfTestSum(input.length()), input, ordinals(input), output, budget);
+  }
+
+  /** A runner that takes {@code millis} for each batch, for tests of cancellation. */
+  public static NativeRunner slow(long millis, StructType input, StructType output, MemoryBudget budget) {
+    return new NativeRunner(Native.selfTestSlow(millis), input, ordinals(input), output, budget);
+  }
+
+  private static int[] ordinals(StructType input) {
+    return java.util.stream.IntStream.range(0, input.length()).toArray();
+  }
+
+  public void append(SpecializedGetters row) {
+    state.writer.append(row);
+  }
+
+  public int rows() {
+    return state.writer.rows();
+  }
+
+  /** Bytes of strings and binary in the batch so far. */
+  public long varyingBytes() {
+    return state.writer.varyingBytes();
+  }
+
+  /** Off-heap bytes on this side, output included. */
+  public long heldBytes() {
+    return state.writer.heldBytes() + state.outputBytes;
+  }
+
+  /**
+   * Runs the rows appended since {@link #clear}; the struct has one row for each. Running the same rows again is
+   * allowed and gives the same result.
+   */
+  public ColumnVector run() {
+    int rows = state.process();
+    result.bind(state.array);
+    if (rows != state.writer.rows()) {
+      throw new IllegalStateException("INTERNAL: " + state.writer.rows() + " rows went in and " + rows + " came out");
+    }
+    return result;
+  }
+
+  /** Releases the result and starts the next batch. */
+  public void clear() {
+    state.clear();
+  }
+
+  /** What was done so far; after {@link #close}, what was known when last asked. */
+  public RunnerMetrics metrics() {
+    return state.metrics();
+  }
+
+  /** Makes the running batch stop soon, and every later one fail. Nothing if closed. */
+  public void cancel() {
+    state.cancel();
+  }
+
+  @Override
+  public void close() {
+    cleanable.clean();
+  }
+
+  /** All that must be freed; knows nothing of the runner, so that the cleaner can see the runner go. */
+  private static final class State implements Runnable {
+    /** Held while native code runs, so that a close from elsewhere waits. */
+    private final ReentrantLock running = new ReentrantLock();
+    /** Guards the handle alone, so that a cancel need not wait. */
+    private final Object handleLock = new Object();
+    private final BatchWriter writer;
+    private final OffHeap memory;
+    private final MemoryBudget budget;
+    private final long array;
+    private long handle;
+    private long outputBytes;
+    private RunnerMetrics last = RunnerMetrics.ZERO;
+
+    State(long handle, long array, BatchWriter writer, OffHeap memory, MemoryBudget budget) {
+      this.handle = handle;
+      this.array = array;
+      this.writer = writer;
+      this.memory = memory;
+      this.budget = budget;
+    }
+
+    private long openHandle() {
+      synchronized (handleLock) {
+        if (handle == 0) {
+          throw new IllegalStateException("NativeRunner is closed");
+        }
+        return handle;
+      }
+    }
+
+    int process() {
+      running.lock();
+      try {
+        long open = openHandle();
+        releaseOutput();
+        long bytes = Native.process(open, writer.lend(), array);
+        budget.acquire(bytes);
+        outputBytes = bytes;
+        return (int) Platform.getLong(null, array + ArrowC.LENGTH);
+      } finally {
+        running.unlock();
+      }
+    }
+
+    void clear() {
+      running.lock();
+      try {
+        openHandle();
+        releaseOutput();
+        writer.clear();
+      } finally {
+        running.unlock();
+      }
+    }
+
+    private void releaseOutput() {
+      Native.release(array);
+      if (outputBytes > 0) {
+        budget.release(outputBytes);
+        outputBytes = 0;
+      }
+    }
+
+    RunnerMetrics metrics() {
+      running.lock();
+      try {
+        synchronized (handleLock) {
+          if (handle != 0) {
+            long[] values = new long[RunnerMetrics.COUNT];
+            Native.metrics(handle, values);
+            last = RunnerMetrics.of(values);
+          }
+          return last;
+        }
+      } finally {
+        running.unlock();
+      }
+    }
+
+    void cancel() {
+      synchronized (handleLock) {
+        if (handle != 0) {
+          Native.cancel(handle);
+        }
+      }
+    }
+
+    /** Closes; a {@link Cleaner.Cleanable} runs it at most once. */
+    @Override
+    public void run() {
+      cancel();
+      running.lock();
+      try {
+        long open;
+        synchronized (handleLock) {
+          open = handle;
+          handle = 0;
+        }
+        // Free first, then whatever else there is to say.
+        releaseOutput();
+        Native.close(open);
+        memory.free(array, ArrowC.SIZE);
+        writer.close();
+      } finally {
+        running.unlock();
+      }
+    }
+  }
+}
