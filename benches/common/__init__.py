@@ -1,0 +1,1 @@
+"""What every benchmark shares: figures and bars, the machine's description, paths, Kafka, Spark workers."""

@@ -1,0 +1,63 @@
+"""The Spark session of a benchmark worker: the same settings for every contender."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+#: What every contender runs with. `maxRecordsPerBatch` is Spark's default, written down because rates depend on it.
+SETTINGS = {
+    "spark.master": "local[2]",
+    "spark.driver.memory": "2g",
+    "spark.ui.enabled": "false",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
+    "spark.sql.streaming.numRecentProgressUpdates": "5000",
+    "spark.sql.streaming.metricsEnabled": "false",
+}
+
+
+def session(name: str, jars: list[str], extra: dict[str, str] | None = None) -> SparkSession:
+    """A fresh local session; `jars` come as with ``spark-submit --jars``."""
+    builder = SparkSession.builder.appName(f"bench-{name}")
+    for key, value in {**SETTINGS, "spark.jars": ",".join(jars), **(extra or {})}.items():
+        builder = builder.config(key, value)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("WARN")
+    return spark
+
+
+def for_contender(name: str, jars: dict[str, Any]) -> SparkSession:
+    """A session with the jars that this contender's users would add, and Firesteel's extension only for Firesteel.
+
+    Parameters
+    ----------
+    jars
+        ``kafka`` (the connector and its dependencies), ``peers`` and ``firesteel``: lists of paths.
+    """
+    if name == "firesteel":
+        extra = {"spark.sql.extensions": "io.firesteel.spark.FiresteelExtensions"}
+        return session(name, jars["kafka"] + jars["firesteel"], extra)
+    if name in ("ort_java", "jackson"):
+        return session(name, jars["kafka"] + jars["peers"])
+    return session(name, jars["kafka"])
+
+
+def stream(spark: SparkSession, bootstrap: str, topic: str, max_offsets: int | None = None) -> DataFrame:
+    """A topic as a stream from its start."""
+    reader = (
+        spark.readStream.format("kafka")
+        .option("kafka.bootstrap.servers", bootstrap)
+        .option("subscribe", topic)
+        .option("startingOffsets", "earliest")
+    )
+    if max_offsets is not None:
+        reader = reader.option("maxOffsetsPerTrigger", max_offsets)
+    return reader.load()
+
+
+def table(spark: SparkSession, bootstrap: str, topic: str) -> DataFrame:
+    """A whole topic as a batch."""
+    return spark.read.format("kafka").option("kafka.bootstrap.servers", bootstrap).option("subscribe", topic).load()

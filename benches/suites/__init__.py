@@ -1,0 +1,1 @@
+"""One module per benchmark. Each has ``add_arguments(parser)`` and ``run(args) -> Report``."""

@@ -1,0 +1,205 @@
+"""Kafka to scores: Firesteel beside what a user would pick instead.
+
+One broker, one topic of JSON events, the same models, Spark ``local[2]``. For every repetition each contender gets a
+fresh Spark session in a process of its own; the order turns round from one repetition to the next. In a session and
+for every model: an untimed warm-up stream, then an AvailableNow stream with a stated ``maxOffsetsPerTrigger`` into the
+noop sink, of which the first batch is dropped. Before anything is timed, all contenders score 10,000 events and must
+agree with Python's onnxruntime.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benches import make_models
+from benches.common import jars, kafka
+from benches.common.paths import MODELS, ROOT, WORK
+from benches.common.report import Bar, Figure, Report
+from benches.events import FEATURES
+from benches.peers import ALL, DEFAULT, contender
+from benches.peers.firesteel import pipeline_file
+from benches.peers.session import probabilities
+
+US = "firesteel"
+CHECK_EVENTS = 10_000
+#: Largest difference from Python's onnxruntime that still counts as the same score: the last bits of a float32
+#: probability, which may differ with the batch size (see DESIGN section 4, "padded to 2").
+SAME_SCORE = 1e-6
+#: Bars: case -> ratio over the best peer that uses from_json, and over the hand-tuned one.
+FROM_JSON_BAR = {"lr": 1.5, "gbdt100": 1.5, "gbdt300": 1.3}
+JACKSON_BAR = 1.1
+WORKER_TIMEOUT_S = 3600
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Sizes and choices; the defaults are those of the published table."""
+    parser.add_argument("--events", type=int, default=5_000_000, help="events in the timed topic")
+    parser.add_argument("--warmup-events", type=int, default=500_000, help="events in the warm-up topic")
+    parser.add_argument("--repetitions", type=int, default=3, help="timed repetitions of each contender")
+    parser.add_argument("--max-offsets", type=int, default=500_000, help="maxOffsetsPerTrigger")
+    parser.add_argument("--models", default=",".join(make_models.MODELS), help="comma-separated")
+    parser.add_argument("--contenders", default=",".join(DEFAULT), help=f"comma-separated, of {', '.join(ALL)}")
+
+
+def run(args: argparse.Namespace) -> Report:
+    """Loads the topics, checks, measures, and sets the figures against the bars."""
+    names = args.models.split(",")
+    contenders = args.contenders.split(",")
+    for name in contenders:
+        contender(name)
+    report = Report(
+        "inference",
+        "Kafka to scores, rows per second, Spark local[2]",
+        {
+            "events": args.events,
+            "partitions": kafka.PARTITIONS,
+            "maxOffsetsPerTrigger": args.max_offsets,
+            "warm-up events per model": args.warmup_events,
+            "dropped batches": 1,
+            "repetitions": args.repetitions,
+            "sink": "noop",
+        },
+    )
+    WORK.mkdir(parents=True, exist_ok=True)
+    libraries = jars.for_contenders(contenders)
+    with kafka.broker(args.bootstrap) as bootstrap:
+        topics = {
+            "check_topic": (kafka.new_topic(bootstrap, "bench-check"), CHECK_EVENTS, 1),
+            "warm_topic": (kafka.new_topic(bootstrap, "bench-warm"), args.warmup_events, 2),
+            "topic": (kafka.new_topic(bootstrap, "bench-events"), args.events, 3),
+        }
+        for topic, events, seed in topics.values():
+            kafka.load(bootstrap, topic, events, seed=seed)
+        job = {key: topic for key, (topic, _, _) in topics.items()}
+        job |= {
+            "bootstrap": bootstrap,
+            "jars": libraries,
+            "max_offsets": args.max_offsets,
+            "models": prepare_models(bootstrap, job, names),
+        }
+        checks = measure(report, job, contenders, args.repetitions)
+    judge(report, names, contenders, checks)
+    return report
+
+
+def prepare_models(bootstrap: str, topics: dict[str, Any], names: list[str]) -> list[dict[str, str]]:
+    """Models, pipeline files, and the reference scores of the check topic by Python's onnxruntime."""
+    training = (value for value, _ in kafka.read(bootstrap, topics["warm_topic"], limit=make_models.TRAINING_ROWS))
+    paths = make_models.make(training, MODELS, names)
+    ids, rows = make_models.matrix(value for value, _ in kafka.read(bootstrap, topics["check_topic"]))
+    order = np.argsort(ids)
+    models = []
+    for name, path in paths.items():
+        pipeline_file(path, make_models.INPUT)
+        reference = WORK / f"check-{name}.npz"
+        np.savez(reference, event_id=ids[order], score=probabilities(str(path), rows[order]))
+        models.append({"name": name, "onnx": str(path), "reference": str(reference)})
+    return models
+
+
+def measure(report: Report, job: dict[str, Any], contenders: list[str], repetitions: int) -> dict[str, Any]:
+    """Checks every contender, then repeats; fills the report's figures and gives the checks by contender."""
+    checks = {name: start_worker(job, name, check=True, measure=False) for name in contenders}
+    for name, result in checks.items():
+        for model, found in result.items():
+            if found["check"]["max_difference"] > SAME_SCORE:
+                raise SystemExit(f"benches: {name} gives other scores than onnxruntime with {model}: {found['check']}")
+    rates: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for repetition in range(repetitions):
+        for name in turned(contenders, repetition):
+            result = start_worker(job, name, check=False, measure=True)
+            for model, found in result.items():
+                rates.setdefault((model, name), []).append(found["rate"])
+                per_s = found["rate"]["rows_per_s"]
+                print(f"benches: {repetition + 1}/{repetitions} {model:8} {name:18} {per_s:10,.0f} rows/s", flush=True)
+    for model in job["models"]:
+        for name in contenders:
+            found = rates[(model["name"], name)]
+            detail = {
+                "cpu_s_per_million_rows": [round(r["cpu_s_per_million_rows"], 3) for r in found],
+                "batch_seconds": [r["batch_seconds"] for r in found],
+            }
+            values = tuple(r["rows_per_s"] for r in found)
+            report.figures.append(Figure(model["name"], name, "rows/s", values, detail))
+    return checks
+
+
+def turned(contenders: list[str], repetition: int) -> list[str]:
+    """Forwards, then backwards, then from the middle: nobody always runs first, last or after the same one."""
+    if repetition % 3 == 1:
+        return contenders[::-1]
+    shift = (repetition % 3) * len(contenders) // 4
+    return contenders[shift:] + contenders[:shift]
+
+
+def start_worker(job: dict[str, Any], name: str, *, check: bool, measure: bool) -> dict[str, Any]:
+    """Runs one contender in a process of its own and gives its result; its log stays in build/bench."""
+    spec, result, log = (WORK / f"{name}.{end}" for end in ("job.json", "result.json", "log"))
+    result.unlink(missing_ok=True)
+    spec.write_text(json.dumps({**job, "contender": name, "check": check, "measure": measure, "result": str(result)}))
+    run_worker("benches.workers.throughput", spec, log, WORKER_TIMEOUT_S)
+    return dict(json.loads(result.read_text()))
+
+
+def run_worker(module: str, spec: Path, log: Path, timeout_s: float) -> None:
+    """Starts a worker module on a job file; a failure ends the run with the log's last lines."""
+    with log.open("w") as out:
+        done = subprocess.run(
+            [sys.executable, "-m", module, str(spec)],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env=worker_environment(),
+            cwd=ROOT,
+            timeout=timeout_s,
+            check=False,
+        )
+    if done.returncode != 0:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
+        raise SystemExit(f"benches: {module} {spec.name} failed with {done.returncode}; {log}:\n{tail}")
+
+
+def worker_environment() -> dict[str, str]:
+    """Python workers must find both packages; everything stays on the loopback interface."""
+    return {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'python'}",
+        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def judge(report: Report, models: list[str], contenders: list[str], checks: dict[str, Any]) -> None:
+    """Ratios over every peer, and the bars."""
+    family = {name: contender(name).FAMILY for name in contenders}
+    if US in contenders:
+        for model in models:
+            ratios = {p: report.ratio(model, US, p).median for p in contenders if p != US}
+            best = report.best(model, [p for p in contenders if family[p] == "from_json"])
+            if best is not None:
+                name = f"{model}: over the best from_json peer ({best})"
+                report.bars.append(Bar.at_least(name, FROM_JSON_BAR[model], ratios[best]))
+            if "jackson" in contenders:
+                name = f"{model}: over the hand-tuned Jackson peer"
+                report.bars.append(Bar.at_least(name, JACKSON_BAR, ratios["jackson"]))
+    worst = max(found["check"]["max_difference"] for result in checks.values() for found in result.values())
+    report.bars.append(Bar.at_most("largest difference of a score from Python onnxruntime", SAME_SCORE, worst))
+    for name, result in checks.items():
+        equal = ", ".join(
+            f"{model} {found['check']['bit_equal']:,} of {found['check']['rows']:,}" for model, found in result.items()
+        )
+        report.notes.append(f"{name} ({contender(name).WHAT}): scores equal bit for bit: {equal}")
+    report.notes.append(
+        f"All contenders decode event_id, ts and {len(FEATURES)} features; ratios are formed inside each repetition; "
+        "cpu_s_per_million_rows in the JSON counts driver, JVM and Python workers"
+    )

@@ -1,0 +1,187 @@
+"""Latency at a fixed pace: Kafka to scores to Kafka, default trigger.
+
+The load generator writes 20,000 events a second; Spark reads, scores and writes each score to a second topic with the
+Kafka sink. An event's latency is the time at which the broker appended its score (LogAppendTime of the sink topic)
+less the time at which the generator handed the event to its producer (CreateTime of the source topic): one machine,
+one clock, milliseconds. The first seconds of a run are warm-up and do not count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benches import make_models
+from benches.common import jars, kafka
+from benches.common.paths import MODELS, ROOT, WORK
+from benches.common.report import Bar, Figure, Report
+from benches.peers.firesteel import pipeline_file
+from benches.suites.inference import turned, worker_environment
+
+US = "firesteel"
+PEERS = ("arrow_udf", "jackson")
+PERCENTILES = (50, 99)
+READY_TIMEOUT_S = 180
+DRAIN_TIMEOUT_S = 120
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Pace and duration; the defaults are those of the published table."""
+    parser.add_argument("--rate", type=int, default=20_000, help="events per second")
+    parser.add_argument("--seconds", type=int, default=60, help="measured seconds of each run")
+    parser.add_argument("--warmup-seconds", type=int, default=20, help="seconds before that, which do not count")
+    parser.add_argument("--repetitions", type=int, default=3, help="timed repetitions of each contender")
+    parser.add_argument("--model", default="gbdt100", help=f"one of {', '.join(make_models.MODELS)}")
+    parser.add_argument("--contenders", default=",".join((*PEERS, US)), help="comma-separated")
+
+
+def run(args: argparse.Namespace) -> Report:
+    """Runs every contender at the pace and compares the percentiles."""
+    contenders = args.contenders.split(",")
+    report = Report(
+        "latency",
+        f"Kafka to Kafka at {args.rate:,} events/s, milliseconds",
+        {
+            "events/s": args.rate,
+            "measured seconds": args.seconds,
+            "warm-up seconds": args.warmup_seconds,
+            "model": args.model,
+            "repetitions": args.repetitions,
+            "trigger": "default (as soon as possible)",
+        },
+    )
+    WORK.mkdir(parents=True, exist_ok=True)
+    libraries = jars.for_contenders(contenders)
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in contenders}
+    with kafka.broker(args.bootstrap) as bootstrap:
+        model = prepare_model(bootstrap, args.model)
+        for repetition in range(args.repetitions):
+            for name in turned(contenders, repetition):
+                job = {"contender": name, "bootstrap": bootstrap, "jars": libraries, "onnx": str(model)}
+                result = one_run(args, job)
+                found[name].append(result)
+                line = ", ".join(f"p{p} {result[f'p{p}']:.0f} ms" for p in PERCENTILES)
+                print(f"benches: {repetition + 1}/{args.repetitions} {name:18} {line}", flush=True)
+    for p in PERCENTILES:
+        for name in contenders:
+            values = tuple(r[f"p{p}"] for r in found[name])
+            detail = {
+                "max_ms": [r["max"] for r in found[name]],
+                "batch_ms_median": [r["batch_ms_median"] for r in found[name]],
+                "pace_events_per_s": [r["pace"] for r in found[name]],
+            }
+            report.figures.append(Figure(f"p{p}", name, "ms", values, detail))
+    judge(report, contenders)
+    return report
+
+
+def judge(report: Report, contenders: list[str]) -> None:
+    """Firesteel's percentiles must not be above the best peer's."""
+    for p in PERCENTILES:
+        case = f"p{p}"
+        best = report.best(case, [c for c in contenders if c != US], lowest=True)
+        if US not in contenders or best is None:
+            continue
+        for peer in contenders:
+            if peer != US:
+                report.ratio(case, US, peer)
+        ours, theirs = report.median(case, US), report.median(case, best)
+        report.bars.append(Bar.at_most(f"{case} not above the best peer's ({best}), ms", theirs, ours))
+
+
+def prepare_model(bootstrap: str, name: str) -> Path:
+    """The model and its pipeline file, trained on the generator's events if it is not there yet."""
+    topic = kafka.new_topic(bootstrap, "bench-train")
+    kafka.load(bootstrap, topic, make_models.TRAINING_ROWS, seed=2)
+    values = (value for value, _ in kafka.read(bootstrap, topic))
+    path = make_models.make(values, MODELS, [name])[name]
+    pipeline_file(path, make_models.INPUT)
+    return path
+
+
+def one_run(args: argparse.Namespace, job: dict[str, Any]) -> dict[str, float]:
+    """Starts the stream, keeps the pace for the given time, stops the stream, and joins the two topics."""
+    bootstrap = job["bootstrap"]
+    source = kafka.new_topic(bootstrap, "bench-latency-in")
+    sink = kafka.new_topic(bootstrap, "bench-latency-out", **{"message.timestamp.type": "LogAppendTime"})
+    spec, result, log, ready, stop = (
+        WORK / f"latency-{job['contender']}.{end}" for end in ("job.json", "result.json", "log", "ready", "stop")
+    )
+    for file in (result, ready, stop):
+        file.unlink(missing_ok=True)
+    files = {"result": str(result), "ready": str(ready), "stop": str(stop)}
+    spec.write_text(json.dumps({**job, "topic": source, "sink_topic": sink, **files}))
+    events = args.rate * (args.warmup_seconds + args.seconds)
+    with log.open("w") as out:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "benches.workers.latency", str(spec)],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env=worker_environment(),
+            cwd=ROOT,
+        )
+        try:
+            wait_for(ready, worker, log, READY_TIMEOUT_S)
+            subprocess.run(
+                kafka.load_command(bootstrap, source, events, seed=3, rate_per_s=args.rate),
+                check=True,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+            stop.touch()
+            wait_for(result, worker, log, DRAIN_TIMEOUT_S)
+            worker.wait(timeout=60)
+        finally:
+            worker.kill()
+            worker.wait()
+    latency = percentiles(bootstrap, source, sink, args.warmup_seconds)
+    seconds = json.loads(result.read_text())["batch_seconds"]
+    latency["batch_ms_median"] = float(np.median(seconds)) * 1000.0
+    return latency
+
+
+def wait_for(file: Path, worker: subprocess.Popen[bytes], log: Path, timeout_s: float) -> None:
+    """Waits for a worker's file; ends the run with the log's last lines if the worker ends or is late."""
+    deadline = time.monotonic() + timeout_s
+    while not file.exists():
+        if worker.poll() is not None or time.monotonic() > deadline:
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
+            raise SystemExit(f"benches: no {file.name} (status {worker.poll()}); {log}:\n{tail}")
+        time.sleep(0.05)
+
+
+def times(bootstrap: str, topic: str) -> tuple[np.ndarray, np.ndarray]:
+    """Event ids and record timestamps of a topic, ordered by id."""
+    ids, stamps = [], []
+    for value, stamp in kafka.read(bootstrap, topic):
+        # Generator and sink both write event_id first; parsing 1.6 million whole objects would take minutes.
+        start = value.index(b":") + 1
+        ids.append(int(value[start : value.index(b",", start)]))
+        stamps.append(stamp)
+    id_array = np.array(ids, dtype=np.int64)
+    order = np.argsort(id_array, kind="stable")
+    return id_array[order], np.array(stamps, dtype=np.int64)[order]
+
+
+def percentiles(bootstrap: str, source: str, sink: str, warmup_s: float) -> dict[str, float]:
+    """Latency percentiles in milliseconds over the events sent after the warm-up."""
+    sent_ids, sent = times(bootstrap, source)
+    scored_ids, scored = times(bootstrap, sink)
+    if not np.array_equal(sent_ids, scored_ids):
+        raise SystemExit(f"benches: {len(sent_ids):,} events sent but {len(scored_ids):,} scores written")
+    counted = sent >= sent.min() + warmup_s * 1000
+    latency = (scored - sent)[counted]
+    span_s = (sent[counted].max() - sent[counted].min()) / 1000.0
+    return {
+        **{f"p{p}": float(np.percentile(latency, p)) for p in PERCENTILES},
+        "max": float(latency.max()),
+        "pace": float(np.count_nonzero(counted) / span_s),
+    }

@@ -1,0 +1,1 @@
+"""Programs that the benchmarks start in a process of their own, one Spark session each."""

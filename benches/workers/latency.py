@@ -1,0 +1,58 @@
+"""One contender's stream from Kafka to Kafka at the default trigger, until it is told to stop.
+
+Started by ``benches.suites.latency`` as ``python -m benches.workers.latency job.json``. Creates the file that the job
+calls ``ready`` when the query has finished its first trigger, and stops when the file ``stop`` appears.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from pyspark.sql import functions as F
+
+from benches.common import spark as sessions
+from benches.peers import contender
+
+
+def main() -> None:
+    """Reads the job, runs the query, writes its batch durations."""
+    job = json.loads(Path(sys.argv[1]).read_text())
+    spark = sessions.for_contender(job["contender"], job["jars"])
+    scored = contender(job["contender"]).score(sessions.stream(spark, job["bootstrap"], job["topic"]), job["onnx"])
+    if "_rejected" in scored.columns:
+        import firesteel
+
+        scored = firesteel.accepted(scored)
+    folder = tempfile.mkdtemp(prefix="firesteel-bench-")
+    query = (
+        scored.select(F.to_json(F.struct("event_id", "ts", "score")).alias("value"))
+        .writeStream.format("kafka")
+        .option("kafka.bootstrap.servers", job["bootstrap"])
+        .option("topic", job["sink_topic"])
+        .option("checkpointLocation", folder)
+        .start()
+    )
+    try:
+        query.processAllAvailable()
+        Path(job["ready"]).touch()
+        stop = Path(job["stop"])
+        while not stop.exists():
+            if query.awaitTermination(0.2):
+                raise SystemExit(f"benches: the query of {job['contender']} ended by itself")
+        query.processAllAvailable()
+        batches = [json.loads(p.json) for p in query.recentProgress]
+        seconds = [p["durationMs"]["triggerExecution"] / 1000.0 for p in batches if p["numInputRows"] > 0]
+        Path(job["result"]).write_text(json.dumps({"batch_seconds": seconds, "finished": time.time()}))
+    finally:
+        query.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+        spark.stop()
+
+
+if __name__ == "__main__":
+    main()
