@@ -1,1 +1,18 @@
-//! decode.
+//! Turns the value bytes of a batch of Kafka records into typed columns.
+//!
+//! In: raw records from a source. Out: the rows that parsed, in input order, and the rows that did not, each with a
+//! code and a sentence that never shows the payload. Bytes cannot make it panic, and it never drops a row. Every rule
+//! it follows stands in `docs/reference/decoding.md`. It does not know where the bytes came from.
+//! Start at [`Decoder::process`].
+
+mod columns;
+mod csv;
+mod decoder;
+mod fault;
+mod json;
+mod options;
+mod swar;
+mod text;
+
+pub use decoder::Decoder;
+pub use options::{CsvOptions, DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES, DecodeOptions, Format};

@@ -1,0 +1,146 @@
+//! The stage: a batch of values in, kept and rejected rows out.
+
+use arrow::array::{Array, BinaryArray};
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+
+use super::columns::Columns;
+use super::csv::CsvReader;
+use super::fault::{Fault, Parsed};
+use super::json::JsonReader;
+use super::options::{DecodeOptions, Format};
+use super::text::type_name;
+use crate::error::{SpecError, StageError};
+use crate::stage::{RejectCode, RejectedRow, Staged};
+
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// Decodes values into the columns of a schema. Guarantees: 1. input order kept; 2. rows in = rows kept + rows
+/// rejected; 3. a row's result depends on its own bytes alone, not on its neighbours or the batch.
+#[derive(Debug)]
+pub struct Decoder {
+    schema: SchemaRef,
+    max_record_bytes: usize,
+    reader: Reader,
+    columns: Columns,
+}
+
+#[derive(Debug)]
+enum Reader {
+    Json(JsonReader),
+    Csv(CsvReader),
+}
+
+impl Decoder {
+    /// A decoder for the columns of `schema`. For JSON, a column is named by the dotted path of keys that lead to it.
+    ///
+    /// Fails on options out of range, on a type that records cannot hold, and on names that cannot all be columns.
+    pub fn try_new(options: &DecodeOptions, schema: &SchemaRef) -> Result<Self, SpecError> {
+        options.check()?;
+        let columns = Columns::of(schema.fields()).map_err(|column| {
+            let field = schema.field(column);
+            let message = format!("column `{}`: records cannot hold the type {}", field.name(), type_name(field.data_type()));
+            SpecError::new("UNSUPPORTED_TYPE", "input.schema", message).with_hint(
+                "BOOLEAN, TINYINT, SMALLINT, INT, BIGINT, FLOAT, DOUBLE, DECIMAL(p,s), STRING, BINARY, DATE, TIMESTAMP or TIMESTAMP_NTZ",
+            )
+        })?;
+        let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let reader = match options.format {
+            Format::Json => Reader::Json(JsonReader::try_new(&names, options.max_depth)?),
+            Format::Csv => Reader::Csv(CsvReader::try_new(&names, &options.csv)?),
+        };
+        Ok(Self { schema: schema.clone(), max_record_bytes: options.max_record_bytes, reader, columns })
+    }
+
+    /// The schema of the kept rows: the one the decoder was made with.
+    pub fn output_schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Decodes one value per row. `Err` means that the batch cannot be processed; bad rows are never an `Err`.
+    pub fn process(&mut self, values: &BinaryArray) -> Result<Staged, StageError> {
+        // Nothing may be left of a batch that failed half-way.
+        self.columns.clear();
+        self.columns.reserve(values.len());
+        let is_ascii = is_ascii(values);
+        let mut rejected = Vec::new();
+        for (row, value) in values.iter().enumerate() {
+            self.columns.begin_row();
+            if let Err(fault) = self.read(value, is_ascii) {
+                self.columns.roll_back();
+                rejected.push(self.rejected(row, &fault)?);
+            }
+        }
+        let rows = self.columns.rows();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let kept = RecordBatch::try_new_with_options(self.schema.clone(), self.columns.take()?, &options)?;
+        if rows + rejected.len() != values.len() {
+            return Err(StageError::internal(
+                "decode",
+                format!("{} values gave {rows} rows and {} rejected", values.len(), rejected.len()),
+            ));
+        }
+        Ok(Staged { kept, rejected })
+    }
+
+    #[inline]
+    fn read(&mut self, value: Option<&[u8]>, is_ascii: bool) -> Parsed<()> {
+        let Some(bytes) = value else {
+            return Err(Fault::whole(RejectCode::Tombstone, "the record has no value"));
+        };
+        if bytes.len() > self.max_record_bytes {
+            return Err(too_large(bytes.len(), self.max_record_bytes));
+        }
+        let mut start = 0;
+        if !is_ascii {
+            check_utf8(bytes)?;
+            if bytes.starts_with(BYTE_ORDER_MARK) {
+                start = BYTE_ORDER_MARK.len();
+            }
+        }
+        if bytes.get(start).is_none_or(|&byte| byte <= b' ') && is_blank(bytes, start) {
+            return Err(Fault::whole(RejectCode::EmptyValue, "the value is empty or only white space"));
+        }
+        match &mut self.reader {
+            Reader::Json(reader) => reader.read(bytes, start, &mut self.columns),
+            Reader::Csv(reader) => reader.read(bytes, start, &mut self.columns),
+        }
+    }
+
+    #[cold]
+    fn rejected(&self, row: usize, fault: &Fault) -> Result<RejectedRow, StageError> {
+        let name = |subject: usize| match (self.schema.fields().get(subject), &self.reader) {
+            (Some(field), _) => (field.name().as_str(), self.columns.type_name(subject)),
+            (None, Reader::Json(reader)) => (reader.path(subject - self.schema.fields().len()), "an object"),
+            (None, Reader::Csv(_)) => ("", ""),
+        };
+        let row = u32::try_from(row).map_err(|_| StageError::internal("decode", "more than 2^32 rows in a batch"))?;
+        Ok(RejectedRow { row, code: fault.code(), message: fault.message(name) })
+    }
+}
+
+/// Whether all values of the batch are ASCII, and so UTF-8 without a byte order mark: one pass over one buffer
+/// instead of one check per row. Bytes under nulls count too; at worst the rows are then checked one by one.
+fn is_ascii(values: &BinaryArray) -> bool {
+    let offsets = values.value_offsets();
+    let (first, last) = (offsets.first().copied().unwrap_or(0), offsets.last().copied().unwrap_or(0));
+    values.value_data().get(first as usize..last as usize).is_some_and(<[u8]>::is_ascii)
+}
+
+#[inline(never)]
+fn check_utf8(bytes: &[u8]) -> Parsed<()> {
+    match simdutf8::compat::from_utf8(bytes) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Fault::new(RejectCode::InvalidUtf8, error.valid_up_to(), "bytes that are not UTF-8")),
+    }
+}
+
+#[cold]
+fn is_blank(bytes: &[u8], start: usize) -> bool {
+    bytes.iter().skip(start).all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
+}
+
+#[cold]
+fn too_large(found: usize, limit: usize) -> Fault {
+    Fault::counted(RejectCode::TooLarge, format!("the value has {found} bytes, max_record_bytes is {limit}"))
+}

@@ -1,0 +1,88 @@
+//! How the bytes are to be read: format, limits and the punctuation of CSV.
+
+use crate::error::SpecError;
+
+/// Largest record taken unless the author says otherwise, in bytes (16 MiB).
+pub const DEFAULT_MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
+
+/// Deepest nesting taken unless the author says otherwise; the record's own object is level 1.
+pub const DEFAULT_MAX_DEPTH: usize = 128;
+
+/// The format of a record's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// One JSON object per record.
+    #[default]
+    Json,
+    /// One CSV record per record, without a header line.
+    Csv,
+}
+
+/// What a [`Decoder`](super::Decoder) is built from, besides the schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecodeOptions {
+    /// Format of the value bytes.
+    pub format: Format,
+    /// Punctuation of CSV; unused for JSON.
+    pub csv: CsvOptions,
+    /// Deepest nesting of objects and arrays that is taken, at least 1. Deeper records are rejected as `TOO_DEEP`.
+    pub max_depth: usize,
+    /// Longest record that is taken, in bytes, at least 1. Longer ones are rejected as `TOO_LARGE`, unread.
+    pub max_record_bytes: usize,
+}
+
+impl Default for DecodeOptions {
+    fn default() -> Self {
+        Self {
+            format: Format::Json,
+            csv: CsvOptions::default(),
+            max_depth: DEFAULT_MAX_DEPTH,
+            max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
+        }
+    }
+}
+
+/// Punctuation of CSV.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CsvOptions {
+    /// Between two fields.
+    pub delimiter: u8,
+    /// Around a field that holds delimiters, quotes or line ends.
+    pub quote: u8,
+    /// Before a quote inside a quoted field; `None`: a quote is doubled instead.
+    pub escape: Option<u8>,
+    /// A field of exactly this text is null, in every column.
+    pub null_text: String,
+}
+
+impl Default for CsvOptions {
+    fn default() -> Self {
+        Self { delimiter: b',', quote: b'"', escape: None, null_text: String::new() }
+    }
+}
+
+impl DecodeOptions {
+    /// Fails on values that could never work.
+    pub(super) fn check(&self) -> Result<(), SpecError> {
+        let bad = |path: &str, message: &str| Err(SpecError::new("BAD_OPTION", path, message));
+        if self.max_depth == 0 {
+            return bad("input.max_depth", "the depth must be at least 1");
+        }
+        if self.max_record_bytes == 0 {
+            return bad("input.max_record_bytes", "the size must be at least 1 byte");
+        }
+        if self.format == Format::Csv {
+            let CsvOptions { delimiter, quote, escape, .. } = self.csv;
+            if [Some(delimiter), Some(quote), escape].into_iter().flatten().any(|b| matches!(b, b'\r' | b'\n')) {
+                return bad("input.csv", "a line end cannot be delimiter, quote or escape");
+            }
+            if [Some(delimiter), Some(quote), escape].into_iter().flatten().any(|b| !b.is_ascii()) {
+                return bad("input.csv", "delimiter, quote and escape must each be one ASCII character");
+            }
+            if delimiter == quote || Some(delimiter) == escape {
+                return bad("input.csv.delimiter", "the delimiter must differ from quote and escape");
+            }
+        }
+        Ok(())
+    }
+}
