@@ -1,0 +1,248 @@
+//! One loaded model: what it takes, what it gives, and the sessions that run it.
+//!
+//! A session runs one batch at a time (`ort` wants `&mut`), so a model keeps idle sessions in a pool and makes one
+//! more when all are busy: as many as there are tasks at the same time. They share their prepacked weights. A session
+//! is single-threaded, because Spark's tasks are the parallelism, and because with more threads tree ensembles add in
+//! another order and differ in their last bits. Everything else is as in Python's default session.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::available_parallelism;
+
+use ort::session::Session;
+use ort::session::builder::{AutoDevicePolicy, GraphOptimizationLevel, PrepackedWeights, SessionBuilder};
+use ort::value::{Outlet, TensorElementType, ValueType};
+use sha2::{Digest, Sha256};
+
+use super::error::ModelError;
+use super::onnx_proto::{self, ModelSummary};
+use super::{runtime, zipmap};
+
+/// Element types that a column can become or come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ElementType {
+    /// 32-bit float.
+    Float32,
+    /// 64-bit float.
+    Float64,
+    /// 64-bit integer.
+    Int64,
+    /// 32-bit integer.
+    Int32,
+    /// True or false.
+    Bool,
+    /// Text.
+    String,
+}
+
+impl ElementType {
+    fn from_ort(kind: TensorElementType) -> Option<Self> {
+        match kind {
+            TensorElementType::Float32 => Some(Self::Float32),
+            TensorElementType::Float64 => Some(Self::Float64),
+            TensorElementType::Int64 => Some(Self::Int64),
+            TensorElementType::Int32 => Some(Self::Int32),
+            TensorElementType::Bool => Some(Self::Bool),
+            TensorElementType::String => Some(Self::String),
+            _ => None,
+        }
+    }
+
+    /// ONNX's name, such as `float`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Float32 => "float",
+            Self::Float64 => "double",
+            Self::Int64 => "int64",
+            Self::Int32 => "int32",
+            Self::Bool => "bool",
+            Self::String => "string",
+        }
+    }
+}
+
+/// An input or output of a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TensorDescription {
+    /// Name in the model.
+    pub name: String,
+    /// Element type; `None` for one that no column can hold, or for an output that is no tensor.
+    pub element: Option<ElementType>,
+    /// What ONNX calls the type, for messages.
+    pub type_name: String,
+    /// Declared shape; `None` for a dimension that varies. Empty also when the file does not say.
+    pub shape: Vec<Option<i64>>,
+    /// Class labels of the columns, in order, where the file tells them; else empty.
+    pub labels: Vec<String>,
+}
+
+impl TensorDescription {
+    fn new(outlet: &Outlet, summary: &ModelSummary) -> Self {
+        let (element, type_name, shape) = match outlet.dtype() {
+            ValueType::Tensor { ty, shape, .. } => {
+                let element = ElementType::from_ort(*ty);
+                let name = element.map_or_else(|| ty.to_string(), |element| element.name().to_owned());
+                (element, name, shape.iter().map(|&dim| (dim >= 0).then_some(dim)).collect())
+            }
+            other => (None, other.to_string(), Vec::new()),
+        };
+        let labels = summary.labels.get(outlet.name()).cloned().unwrap_or_default();
+        Self { name: outlet.name().to_owned(), element, type_name, shape, labels }
+    }
+
+    /// Values per row: the product of all dimensions but the first. `None` if one of them varies or nothing is declared.
+    pub fn width(&self) -> Option<usize> {
+        match self.shape.len() {
+            0 => None,
+            _ => self.shape[1..].iter().try_fold(1usize, |product, dim| product.checked_mul(usize::try_from((*dim)?).ok()?)),
+        }
+    }
+}
+
+impl std::fmt::Display for TensorDescription {
+    /// `float_input float[?,16]`
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.name, self.type_name)?;
+        if !self.shape.is_empty() {
+            let dims: Vec<String> = self.shape.iter().map(|dim| dim.map_or_else(|| "?".to_owned(), |dim| dim.to_string())).collect();
+            write!(f, "[{}]", dims.join(","))?;
+        }
+        Ok(())
+    }
+}
+
+/// A model that is ready to run. Shared by all tasks of the process.
+#[derive(Debug)]
+pub struct OnnxModel {
+    sha256: String,
+    summary: ModelSummary,
+    inputs: Vec<TensorDescription>,
+    outputs: Vec<TensorDescription>,
+    /// The bytes that sessions are made from: the file without ZipMap.
+    bytes: Vec<u8>,
+    weights: PrepackedWeights,
+    idle: Mutex<Vec<Session>>,
+    /// Sessions kept while idle: no more tasks than cores run for long.
+    max_idle: usize,
+}
+
+impl OnnxModel {
+    /// Checks and loads a model. [`super::registry::load`] is the way in: it loads each content once.
+    ///
+    /// # Errors
+    /// Those of [`onnx_proto::inspect`], `MODEL_REFUSED` with ONNX Runtime's own words, and `ONNX_RUNTIME` when
+    /// [`runtime::init`] has not run.
+    pub fn load(bytes: &[u8]) -> Result<Self, ModelError> {
+        let summary = onnx_proto::inspect(bytes)?;
+        let rewritten = zipmap::remove(bytes)?.into_owned();
+        if runtime::environment().is_none() {
+            return Err(ModelError::new("ONNX_RUNTIME", "ONNX Runtime is not loaded in this process; model::runtime::init comes first"));
+        }
+        let weights = PrepackedWeights::new();
+        let session = session(&rewritten, &weights).map_err(|error| refused(&error, &summary))?;
+        let inputs = session.inputs().iter().map(|outlet| TensorDescription::new(outlet, &summary)).collect();
+        let outputs = session.outputs().iter().map(|outlet| TensorDescription::new(outlet, &summary)).collect();
+        let max_idle = available_parallelism().map_or(1, usize::from);
+        Ok(Self { sha256: sha256(bytes), summary, inputs, outputs, bytes: rewritten, weights, idle: Mutex::new(vec![session]), max_idle })
+    }
+
+    /// SHA-256 of the file, lower-case hex.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// What the file says about itself.
+    pub fn summary(&self) -> &ModelSummary {
+        &self.summary
+    }
+
+    /// Inputs in the model's order.
+    pub fn inputs(&self) -> &[TensorDescription] {
+        &self.inputs
+    }
+
+    /// Outputs in the model's order; a ZipMap output is the tensor that fed it, under the ZipMap's name.
+    pub fn outputs(&self) -> &[TensorDescription] {
+        &self.outputs
+    }
+
+    /// Idle sessions right now; for tests and diagnostics.
+    pub fn idle_sessions(&self) -> usize {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// A session for the calling task, an idle one or a new one; it goes back when dropped.
+    pub(super) fn session(self: &Arc<Self>) -> Result<Lease, ort::Error> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let session = match idle {
+            Some(session) => session,
+            None => session(&self.bytes, &self.weights)?,
+        };
+        Ok(Lease { model: Arc::clone(self), session: Some(session) })
+    }
+}
+
+/// A session on loan from its model.
+#[derive(Debug)]
+pub(super) struct Lease {
+    model: Arc<OnnxModel>,
+    /// `None` only while being dropped.
+    session: Option<Session>,
+}
+
+impl Lease {
+    /// The session; an error only after the lease ended, which safe code can't reach.
+    pub(super) fn get(&mut self) -> Result<&mut Session, ort::Error> {
+        self.session.as_mut().ok_or_else(|| ort::Error::new("the session was given back"))
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(session) = self.session.take() else { return };
+        let mut idle = self.model.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < self.model.max_idle {
+            idle.push(session);
+        }
+    }
+}
+
+/// SHA-256 of a model's bytes, lower-case hex: its name in the registry.
+pub fn sha256(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        // Writing to a String can't fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+fn refused(error: &ort::Error, summary: &ModelSummary) -> ModelError {
+    let hint = match summary.custom_domains.as_slice() {
+        [] => String::new(),
+        domains => format!(" (it uses operators of the custom domain {}, which need a library that Firesteel does not load)", domains.join(", ")),
+    };
+    ModelError::new("MODEL_REFUSED", format!("ONNX Runtime refused the model: {error}{hint}"))
+}
+
+fn session(bytes: &[u8], weights: &PrepackedWeights) -> Result<Session, ort::Error> {
+    let environment = runtime::environment().ok_or_else(|| ort::Error::new("ONNX Runtime is not loaded"))?;
+    options(Session::builder(environment)?, weights)?.commit_from_memory(bytes)
+}
+
+fn options(builder: SessionBuilder, weights: &PrepackedWeights) -> Result<SessionBuilder, ort::Error> {
+    Ok(builder
+        .with_auto_device(AutoDevicePolicy::PreferCPU)?
+        // Python's default level.
+        .with_optimization_level(GraphOptimizationLevel::All)?
+        .with_intra_threads(1)?
+        .with_inter_threads(1)?
+        .with_parallel_execution(false)?
+        .with_intra_op_spinning(false)?
+        .with_inter_op_spinning(false)?
+        .with_deterministic_compute(true)?
+        // Plans memory per input shape; batches have many sizes, and the plans would pile up.
+        .with_memory_pattern(false)?
+        // Bytes in ONNX Runtime's own format would not be those that we inspected.
+        .with_config_entry("session.load_model_format", "ONNX")?
+        .with_prepacked_weights(weights)?)
+}

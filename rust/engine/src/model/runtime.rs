@@ -1,0 +1,105 @@
+//! ONNX Runtime itself: its library, loaded once per process by absolute path, and its one environment.
+//!
+//! Nothing here is ever dropped: the environment lives in a static, and tearing it down while a JVM exits has crashed
+//! (ort issues 609 and 614). Telemetry is off. Start at [`init`].
+
+use std::path::{Path, PathBuf};
+
+use once_cell::sync::OnceCell;
+use ort::environment::Environment;
+use ort::logging::LogLevel;
+
+use super::logging;
+use crate::error::StageError;
+
+/// The version that Firesteel ships, tests and promises bit-equality with.
+pub const EXPECTED_VERSION: &str = "1.29.0";
+
+struct Runtime {
+    environment: Environment,
+    library: PathBuf,
+    version: String,
+}
+
+static RUNTIME: OnceCell<Runtime> = OnceCell::new();
+
+/// Loads ONNX Runtime from `library` (an absolute path) and makes the environment. Later calls do nothing; one that
+/// names another file logs which file is in use. May be called from any thread; a failed call may be repeated.
+///
+/// # Errors
+/// A sentence with the path and the reason when the file is missing, is no ONNX Runtime, or is too old.
+pub fn init(library: &Path) -> Result<(), StageError> {
+    let runtime = RUNTIME.get_or_try_init(|| load(library))?;
+    if runtime.library != library {
+        log::debug!("ONNX Runtime is already loaded from {}; {} is not used", runtime.library.display(), library.display());
+    }
+    Ok(())
+}
+
+/// The file in use; `None` before [`init`].
+pub fn library() -> Option<&'static Path> {
+    RUNTIME.get().map(|runtime| runtime.library.as_path())
+}
+
+/// The version in use, such as `1.29.0`; `None` before [`init`].
+pub fn version() -> Option<&'static str> {
+    RUNTIME.get().map(|runtime| runtime.version.as_str())
+}
+
+/// The environment, once [`init`] has run.
+pub(super) fn environment() -> Option<&'static Environment> {
+    RUNTIME.get().map(|runtime| &runtime.environment)
+}
+
+fn load(library: &Path) -> Result<Runtime, StageError> {
+    let fail = |why: String| StageError::Runtime(format!("could not load ONNX Runtime from {}: {why}", library.display()));
+    // A relative path would be searched beside the executable, which is `java` in production.
+    if !library.is_absolute() {
+        return Err(fail("the path must be absolute".to_owned()));
+    }
+    if !library.is_file() {
+        return Err(fail("there is no such file".to_owned()));
+    }
+    let builder = ort::init_from(library).map_err(|error| fail(error.to_string()))?;
+    let version = parse_version(ort::info());
+    let environment = builder
+        .with_name("firesteel")
+        .with_telemetry(false)
+        .with_logger(logging::forward())
+        .build()
+        .map_err(|error| fail(format!("its environment did not start: {error}")))?;
+    // With a logger of its own, `ort` opens the environment at the most verbose level.
+    environment.set_log_level(LogLevel::Warning);
+    if version != EXPECTED_VERSION {
+        log::warn!(
+            "ONNX Runtime {version} is loaded from {}; Firesteel is tested with {EXPECTED_VERSION}, and scores may differ in their last bits",
+            library.display()
+        );
+    }
+    Ok(Runtime { environment, library: library.to_owned(), version })
+}
+
+/// The version out of the build text, `... git-branch=rel-1.29.0, ...`; the whole text if it has another form.
+fn parse_version(info: &str) -> String {
+    info.split_once("git-branch=rel-").and_then(|(_, rest)| rest.split([',', ' ']).next()).unwrap_or(info).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn reads_the_version_out_of_the_build_text() {
+        assert_eq!(parse_version("ORT Build Info: git-branch=rel-1.29.0, git-commit-id=abc, build type=Release"), "1.29.0");
+        assert_eq!(parse_version("something else"), "something else");
+    }
+
+    #[test]
+    fn says_which_path_and_why() {
+        let missing = load(Path::new("/nowhere/libonnxruntime.so")).err().unwrap().to_string();
+        assert_eq!(missing, "ONNX_RUNTIME: could not load ONNX Runtime from /nowhere/libonnxruntime.so: there is no such file");
+        let relative = load(Path::new("libonnxruntime.so")).err().unwrap().to_string();
+        assert!(relative.ends_with("the path must be absolute"), "{relative}");
+    }
+}
