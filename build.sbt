@@ -20,7 +20,7 @@ ThisBuild / scalacOptions ++= Seq(
 Global / concurrentRestrictions += Tags.limit(Tags.Test, 1)
 
 lazy val root = (project in file("."))
-  .aggregate(plugin)
+  .aggregate(plugin, benchPeers)
   .settings(publish / skip := true)
 
 lazy val plugin = (project in file("spark-plugin"))
@@ -40,3 +40,6 @@ lazy val plugin = (project in file("spark-plugin"))
     ),
     Test / testOptions += Tests.Argument(new TestFramework("munit.Framework"), "+l")
   )
+
+// Benchmarks' JVM peers; settings in benches/peers/build.sbt.
+lazy val benchPeers = project in file("benches/peers")

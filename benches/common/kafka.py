@@ -6,7 +6,6 @@ import contextlib
 import subprocess
 from collections.abc import Iterator
 
-import numpy as np
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -44,11 +43,11 @@ def load(bootstrap: str, topic: str, events: int, *, seed: int) -> None:
 
 
 def load_command(bootstrap: str, topic: str, events: int, *, seed: int, rate_per_s: int | None = None) -> list[str]:
-    """The load generator's command line; with `rate_per_s` it keeps that pace."""
-    cli = need(CLI, "cli")
-    command = [str(cli), "loadgen", "bench", "--bootstrap", bootstrap, "--topic", topic]
-    command += ["--events", str(events), "--seed", str(seed)]
-    return command if rate_per_s is None else [*command, "--rate", str(rate_per_s)]
+    """The load generator's command line; with `rate_per_s` it keeps that pace and notes when each event was due."""
+    command = [str(need(CLI, "cli")), "loadgen", "bench", "--quiet"]
+    command += ["--bootstrap", bootstrap, "--topic", topic, "--partitions", str(PARTITIONS)]
+    command += ["--count", str(events), "--seed", str(seed)]
+    return command if rate_per_s is None else [*command, "--rate", str(rate_per_s), "--send-time"]
 
 
 def read(
@@ -84,8 +83,3 @@ def read(
                     yield message.value(), message.timestamp()[1]
     finally:
         consumer.close()
-
-
-def bytes_per_event(values: list[bytes]) -> float:
-    """Mean length of some records."""
-    return float(np.mean([len(v) for v in values]))

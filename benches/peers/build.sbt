@@ -7,8 +7,7 @@ publish / skip := true
 libraryDependencies ++= Seq(
   "org.apache.spark" %% "spark-sql" % Dependencies.sparkVersion % Provided,
   "com.microsoft.onnxruntime" % "onnxruntime" % Dependencies.onnxRuntimeVersion,
-  ("org.apache.spark" %% "spark-sql-kafka-0-10" % Dependencies.sparkVersion)
-    .excludeAll(ExclusionRule("org.scala-lang"), ExclusionRule("com.google.code.findbugs"))
+  "org.apache.spark" %% "spark-sql-kafka-0-10" % Dependencies.sparkVersion
 )
 
 lazy val benchLibs = taskKey[Unit]("copies what the benchmarks put on Spark's class path to build/bench/jars")
@@ -16,8 +15,9 @@ benchLibs := {
   val target = (ThisBuild / baseDirectory).value / "build" / "bench" / "jars"
   // What Spark has already must not come twice, in another place of the class path.
   val spark = (ThisBuild / baseDirectory).value / ".venv" / "lib"
-  val present = (spark ** "pyspark" / "jars" * "*.jar").get.map(_.getName).toSet
-  val libraries = (Runtime / externalDependencyClasspath).value.map(_.data).filterNot(f => present(f.getName))
+  def module(jar: File): String = jar.getName.replaceAll("-\\d.*", "")
+  val present = (spark ** "pyspark" / "jars" * "*.jar").get.map(module).toSet
+  val libraries = (Runtime / externalDependencyClasspath).value.map(_.data).filterNot(jar => present(module(jar)))
   val (onnx, kafka) = libraries.partition(_.getName.startsWith("onnxruntime"))
   def fill(folder: String, jars: Seq[File]): Unit = {
     IO.delete(target / folder)
