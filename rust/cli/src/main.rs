@@ -1,2 +1,47 @@
-//! Firesteel from a shell.
-fn main() {}
+//! Firesteel from a shell: the engine that runs inside Spark, without Spark, and the load generator.
+//!
+//! One file per command; each parses its own options and returns a [`error::CliError`] whose text is the whole
+//! message. Results go to standard output, progress and errors to standard error.
+
+mod error;
+mod loadgen;
+mod schema;
+mod score;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::error::CliError;
+
+/// Clean, score and generate event streams with Firesteel's engine
+#[derive(Debug, Parser)]
+#[command(name = "firesteel", version, arg_required_else_help = true)]
+enum Command {
+    /// Check a pipeline file, its schema and its models, and show the plan; nothing is started
+    Validate(validate::ValidateArgs),
+    /// Print the JSON Schema of pipeline files, for editors
+    Schema,
+    /// Run a pipeline over a file of records
+    Score(score::ScoreArgs),
+    /// Generate events into a file or a Kafka topic
+    #[command(subcommand)]
+    Loadgen(loadgen::LoadgenCommand),
+}
+
+fn main() -> ExitCode {
+    let result = match Command::parse() {
+        Command::Validate(args) => validate::run(&args),
+        Command::Schema => schema::run(),
+        Command::Score(args) => score::run(&args),
+        Command::Loadgen(command) => loadgen::run(&command),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(CliError::exit_code(&error))
+        }
+    }
+}
