@@ -13,7 +13,9 @@ TIMEOUT_S = 30.0
 def create(bootstrap: str, name: str, *, partitions: int = 1, **config: str) -> None:
     """Create a topic; fails if it exists."""
     topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config)
-    AdminClient({"bootstrap.servers": bootstrap}).create_topics([topic])[name].result(timeout=TIMEOUT_S)
+    # Named, so that it lives until the answer comes: a dropped client ends its requests.
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin.create_topics([topic])[name].result(timeout=TIMEOUT_S)
 
 
 def end_offsets(bootstrap: str, name: str) -> dict[int, int]:
