@@ -35,8 +35,12 @@ pub(super) struct Plan {
 pub(super) fn bind(options: &ScorerOptions<'_>, model: &OnnxModel, schema: &Schema) -> Result<Plan, SpecError> {
     let known: Vec<&str> = model.inputs().iter().map(|input| input.name.as_str()).collect();
     if let Some((unknown, _)) = options.inputs.iter().find(|(name, _)| !known.contains(&name.as_str())) {
-        return Err(SpecError::new("MODEL_INPUT", format!("{}.inputs.{unknown}", options.path), format!("the model has no input `{unknown}`; it takes {}", describe(model.inputs())))
-            .with_hint(format!("inputs maps a model input to columns: {}", names::advice(unknown, known))));
+        return Err(SpecError::new(
+            "MODEL_INPUT",
+            format!("{}.inputs.{unknown}", options.path),
+            format!("the model has no input `{unknown}`; it takes {}", describe(model.inputs())),
+        )
+        .with_hint(format!("inputs maps a model input to columns: {}", names::advice(unknown, known))));
     }
     let chosen = choose(options, model, schema)?;
     let mut plan = Plan::default();
@@ -45,7 +49,13 @@ pub(super) fn bind(options: &ScorerOptions<'_>, model: &OnnxModel, schema: &Sche
         for &column in &binding.columns {
             let field = schema.field(column);
             if let Some(kind) = loses(field.data_type(), binding.element) {
-                plan.casts.push(format!("{} {} -> {} {} ({kind})", field.name(), spark_type_name(field.data_type()), input.name, binding.element.name()));
+                plan.casts.push(format!(
+                    "{} {} -> {} {} ({kind})",
+                    field.name(),
+                    spark_type_name(field.data_type()),
+                    input.name,
+                    binding.element.name()
+                ));
             }
         }
         plan.bindings.push(binding);
@@ -56,8 +66,12 @@ pub(super) fn bind(options: &ScorerOptions<'_>, model: &OnnxModel, schema: &Sche
 /// The names of the columns of each input, in the model's order.
 fn choose(options: &ScorerOptions<'_>, model: &OnnxModel, schema: &Schema) -> Result<Vec<Vec<String>>, SpecError> {
     let inputs = model.inputs();
-    let own_name = |input: &TensorDescription| schema.column_with_name(&input.name).is_some() && input.width().is_none_or(|width| width == 1);
-    let explicit = |input: &TensorDescription| options.inputs.iter().find(|(name, _)| *name == input.name).map(|(_, columns)| columns.clone());
+    let own_name = |input: &TensorDescription| {
+        schema.column_with_name(&input.name).is_some() && input.width().is_none_or(|width| width == 1)
+    };
+    let explicit = |input: &TensorDescription| {
+        options.inputs.iter().find(|(name, _)| *name == input.name).map(|(_, columns)| columns.clone())
+    };
     if !options.inputs.is_empty() || inputs.iter().all(own_name) {
         return inputs
             .iter()
@@ -67,7 +81,10 @@ fn choose(options: &ScorerOptions<'_>, model: &OnnxModel, schema: &Schema) -> Re
                 None => Err(SpecError::new(
                     "MODEL_INPUT",
                     format!("{}.inputs", options.path),
-                    format!("no columns are given for the model's input {input}, and no column has its name; columns: {}", columns(schema)),
+                    format!(
+                        "no columns are given for the model's input {input}, and no column has its name; columns: {}",
+                        columns(schema)
+                    ),
                 )),
             })
             .collect();
@@ -89,41 +106,59 @@ fn choose(options: &ScorerOptions<'_>, model: &OnnxModel, schema: &Schema) -> Re
     }
 }
 
-fn bind_one(options: &ScorerOptions<'_>, input: &TensorDescription, names: &[String], schema: &Schema) -> Result<Binding, SpecError> {
+fn bind_one(
+    options: &ScorerOptions<'_>,
+    input: &TensorDescription,
+    names: &[String],
+    schema: &Schema,
+) -> Result<Binding, SpecError> {
     let path = format!("{}.inputs.{}", options.path, input.name);
     let fault = |message: String| SpecError::new("MODEL_INPUT", path.clone(), message);
     let Some(element) = input.element else {
         return Err(fault(format!("the model's input {input} is of a type that no column can become")));
     };
     if let Some(Some(rows)) = input.shape.first() {
-        return Err(fault(format!("the model's input {input} takes exactly {rows} rows at a time")).with_hint("export the model with a dynamic first dimension"));
+        return Err(fault(format!("the model's input {input} takes exactly {rows} rows at a time"))
+            .with_hint("export the model with a dynamic first dimension"));
     }
     if names.is_empty() {
         return Err(fault("the list of columns is empty".to_owned()));
     }
     match input.width() {
         Some(width) if width != names.len() => {
-            return Err(fault(format!("the model's input {input} takes {width} columns, {} are given: {}", names.len(), names.join(", "))));
+            return Err(fault(format!(
+                "the model's input {input} takes {width} columns, {} are given: {}",
+                names.len(),
+                names.join(", ")
+            )));
         }
         None if input.shape.len() > 2 => {
-            return Err(fault(format!("the model's input {input} has several dimensions that vary; only the first one may")));
+            return Err(fault(format!(
+                "the model's input {input} has several dimensions that vary; only the first one may"
+            )));
         }
         _ => {}
     }
     let mut columns = Vec::with_capacity(names.len());
     for name in names {
         let Some((index, field)) = schema.column_with_name(name) else {
-            return Err(fault(format!("there is no column `{name}`")).with_hint(names::advice(name, schema.fields().iter().map(|field| field.name().as_str()))));
+            return Err(fault(format!("there is no column `{name}`"))
+                .with_hint(names::advice(name, schema.fields().iter().map(|field| field.name().as_str()))));
         };
         if !converts(field.data_type(), element) {
             let (from, to) = (spark_type_name(field.data_type()), element.name());
-            return Err(fault(format!("column `{name}` is {from}, the model's input {input} takes {to}")).with_hint(advice(element)));
+            return Err(fault(format!("column `{name}` is {from}, the model's input {input} takes {to}"))
+                .with_hint(advice(element)));
         }
         columns.push(index);
     }
     if options.nulls == NullPolicy::Nan && !matches!(element, ElementType::Float32 | ElementType::Float64) {
-        return Err(SpecError::new("MODEL_NULLS", format!("{}.nulls", options.path), format!("`nan` needs inputs of floats; the model's input {input} has no NaN"))
-            .with_hint("use `reject`, or fill the column under `clean`"));
+        return Err(SpecError::new(
+            "MODEL_NULLS",
+            format!("{}.nulls", options.path),
+            format!("`nan` needs inputs of floats; the model's input {input} has no NaN"),
+        )
+        .with_hint("use `reject`, or fill the column under `clean`"));
     }
     let tail = match input.shape.len() {
         1 => Vec::new(),
@@ -137,7 +172,9 @@ fn bind_one(options: &ScorerOptions<'_>, input: &TensorDescription, names: &[Str
 pub(super) fn converts(from: &DataType, to: ElementType) -> bool {
     use DataType as D;
     match to {
-        ElementType::Float32 | ElementType::Float64 => matches!(from, D::Boolean | D::Int8 | D::Int16 | D::Int32 | D::Int64 | D::Float32 | D::Float64),
+        ElementType::Float32 | ElementType::Float64 => {
+            matches!(from, D::Boolean | D::Int8 | D::Int16 | D::Int32 | D::Int64 | D::Float32 | D::Float64)
+        }
         ElementType::Int64 => matches!(from, D::Boolean | D::Int8 | D::Int16 | D::Int32 | D::Int64),
         ElementType::Int32 => matches!(from, D::Boolean | D::Int8 | D::Int16 | D::Int32),
         ElementType::Bool => matches!(from, D::Boolean),

@@ -92,7 +92,12 @@ impl Buffer {
 
     /// Fills the buffer with `rows` of `columns`; a lone row is written twice. A null becomes NaN in floats if
     /// `nan_for_null`; elsewhere its slot holds any value, and the caller has seen to it that there is none.
-    pub(super) fn fill(&mut self, columns: &[&ArrayRef], rows: Range<usize>, nan_for_null: bool) -> Result<(), StageError> {
+    pub(super) fn fill(
+        &mut self,
+        columns: &[&ArrayRef],
+        rows: Range<usize>,
+        nan_for_null: bool,
+    ) -> Result<(), StageError> {
         match self {
             Self::Float32(out) => fill(out, columns, rows, nan_for_null, |c, r, o, s| match c.data_type() {
                 DataType::Float32 => scatter!(c, Float32Type, r, o, s, f32),
@@ -145,7 +150,10 @@ fn fill<T: Number>(
         let slots = &mut out[(block.start - rows.start) * width..(block.end - rows.start) * width];
         for (i, column) in columns.iter().enumerate() {
             if !scatter(column, block.clone(), &mut slots[i..], width) {
-                return Err(StageError::internal("model", format!("a column is {}, which no cast was planned for", column.data_type())));
+                return Err(StageError::internal(
+                    "model",
+                    format!("a column is {}, which no cast was planned for", column.data_type()),
+                ));
             }
             if let (true, Some(missing), true) = (nan_for_null, T::MISSING, column.null_count() > 0) {
                 for (slot, row) in slots[i..].iter_mut().step_by(width).zip(block.clone()) {
@@ -166,7 +174,11 @@ fn fill<T: Number>(
 pub(super) fn strings(columns: &[&ArrayRef], rows: Range<usize>) -> Result<Vec<String>, StageError> {
     let arrays = columns
         .iter()
-        .map(|column| column.as_string_opt::<i32>().ok_or_else(|| StageError::internal("model", format!("a column is {}, text was planned", column.data_type()))))
+        .map(|column| {
+            column.as_string_opt::<i32>().ok_or_else(|| {
+                StageError::internal("model", format!("a column is {}, text was planned", column.data_type()))
+            })
+        })
         .collect::<Result<Vec<_>, _>>()?;
     let mut out = Vec::with_capacity(rows.len().max(2) * columns.len());
     for row in rows.clone() {

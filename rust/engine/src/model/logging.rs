@@ -76,7 +76,8 @@ mod tests {
     #[test]
     fn passes_five_then_powers_of_ten() {
         let mut limit = RateLimit::default();
-        let passed: Vec<u64> = (1..=1000).filter(|n| limit.admit(&format!("shape {{{n}}} is wrong")).is_some()).collect();
+        let passed: Vec<u64> =
+            (1..=1000).filter(|n| limit.admit(&format!("shape {{{n}}} is wrong")).is_some()).collect();
         assert_eq!(passed, [1, 2, 3, 4, 5, 10, 100, 1000]);
         assert_eq!(limit.admit("another"), Some("another".to_owned()));
     }

@@ -93,7 +93,9 @@ impl TensorDescription {
     pub fn width(&self) -> Option<usize> {
         match self.shape.len() {
             0 => None,
-            _ => self.shape[1..].iter().try_fold(1usize, |product, dim| product.checked_mul(usize::try_from((*dim)?).ok()?)),
+            _ => self.shape[1..]
+                .iter()
+                .try_fold(1usize, |product, dim| product.checked_mul(usize::try_from((*dim)?).ok()?)),
         }
     }
 }
@@ -103,7 +105,8 @@ impl std::fmt::Display for TensorDescription {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.name, self.type_name)?;
         if !self.shape.is_empty() {
-            let dims: Vec<String> = self.shape.iter().map(|dim| dim.map_or_else(|| "?".to_owned(), |dim| dim.to_string())).collect();
+            let dims: Vec<String> =
+                self.shape.iter().map(|dim| dim.map_or_else(|| "?".to_owned(), |dim| dim.to_string())).collect();
             write!(f, "[{}]", dims.join(","))?;
         }
         Ok(())
@@ -135,14 +138,26 @@ impl OnnxModel {
         let summary = onnx_proto::inspect(bytes)?;
         let rewritten = zipmap::remove(bytes)?.into_owned();
         if runtime::environment().is_none() {
-            return Err(ModelError::new("ONNX_RUNTIME", "ONNX Runtime is not loaded in this process; model::runtime::init comes first"));
+            return Err(ModelError::new(
+                "ONNX_RUNTIME",
+                "ONNX Runtime is not loaded in this process; model::runtime::init comes first",
+            ));
         }
         let weights = PrepackedWeights::new();
         let session = session(&rewritten, &weights).map_err(|error| refused(&error, &summary))?;
         let inputs = session.inputs().iter().map(|outlet| TensorDescription::new(outlet, &summary)).collect();
         let outputs = session.outputs().iter().map(|outlet| TensorDescription::new(outlet, &summary)).collect();
         let max_idle = available_parallelism().map_or(1, usize::from);
-        Ok(Self { sha256: sha256(bytes), summary, inputs, outputs, bytes: rewritten, weights, idle: Mutex::new(vec![session]), max_idle })
+        Ok(Self {
+            sha256: sha256(bytes),
+            summary,
+            inputs,
+            outputs,
+            bytes: rewritten,
+            weights,
+            idle: Mutex::new(vec![session]),
+            max_idle,
+        })
     }
 
     /// SHA-256 of the file, lower-case hex.
@@ -219,7 +234,10 @@ pub fn sha256(bytes: &[u8]) -> String {
 fn refused(error: &ort::Error, summary: &ModelSummary) -> ModelError {
     let hint = match summary.custom_domains.as_slice() {
         [] => String::new(),
-        domains => format!(" (it uses operators of the custom domain {}, which need a library that Firesteel does not load)", domains.join(", ")),
+        domains => format!(
+            " (it uses operators of the custom domain {}, which need a library that Firesteel does not load)",
+            domains.join(", ")
+        ),
     };
     ModelError::new("MODEL_REFUSED", format!("ONNX Runtime refused the model: {error}{hint}"))
 }

@@ -66,7 +66,10 @@ impl Node {
 /// `MODEL_MALFORMED`, `MODEL_FORMAT`, `MODEL_EXTERNAL_DATA`, `MODEL_MEMORY_ADDRESS`, `MODEL_TOO_DEEP`.
 pub fn inspect(bytes: &[u8]) -> Result<ModelSummary, ModelError> {
     if bytes.get(4..8) == Some(b"ORTM") {
-        return Err(ModelError::new("MODEL_FORMAT", "the file is in ONNX Runtime's own .ort format; give the .onnx file it was made from"));
+        return Err(ModelError::new(
+            "MODEL_FORMAT",
+            "the file is in ONNX Runtime's own .ort format; give the .onnx file it was made from",
+        ));
     }
     if bytes.is_empty() {
         return Err(ModelError::malformed("the file is empty"));
@@ -76,7 +79,10 @@ pub fn inspect(bytes: &[u8]) -> Result<ModelSummary, ModelError> {
     if !walk.marked.is_empty() {
         return Err(ModelError::new(
             "MODEL_MEMORY_ADDRESS",
-            format!("tensor {} carries ONNX Runtime's mark for an address in memory, which no honest file has; do not use this model", list(&walk.marked)),
+            format!(
+                "tensor {} carries ONNX Runtime's mark for an address in memory, which no honest file has; do not use this model",
+                list(&walk.marked)
+            ),
         ));
     }
     if !walk.external.is_empty() {
@@ -146,7 +152,10 @@ struct Walk {
 impl Walk {
     fn message(&mut self, bytes: &[u8], kind: Kind, depth: usize) -> Result<(), ModelError> {
         if depth > MAX_DEPTH {
-            return Err(ModelError::new("MODEL_TOO_DEEP", format!("graphs nest deeper than {MAX_DEPTH} messages; ONNX Runtime would not read it either")));
+            return Err(ModelError::new(
+                "MODEL_TOO_DEEP",
+                format!("graphs nest deeper than {MAX_DEPTH} messages; ONNX Runtime would not read it either"),
+            ));
         }
         if kind == Kind::Tensor {
             return self.tensor(bytes);
@@ -182,7 +191,9 @@ impl Walk {
                 8 => name = field.text().unwrap_or_default(),
                 13 => {
                     external = true;
-                    marked |= field.bytes().is_some_and(|entry| entry.windows(MEMORY_MARKER.len()).any(|window| window == MEMORY_MARKER));
+                    marked |= field
+                        .bytes()
+                        .is_some_and(|entry| entry.windows(MEMORY_MARKER.len()).any(|window| window == MEMORY_MARKER));
                 }
                 14 => external |= field.varint() != Some(0),
                 _ => {}
@@ -210,7 +221,9 @@ fn summarize(bytes: &[u8]) -> Result<ModelSummary, ModelError> {
             (2, Some(_)) => summary.producer_name = field.text().unwrap_or_default(),
             (3, Some(_)) => summary.producer_version = field.text().unwrap_or_default(),
             (6, Some(_)) => summary.doc_string = field.text().unwrap_or_default(),
-            (7, Some(inner)) if graph.replace(inner).is_some() => return Err(ModelError::malformed("the file has two graphs")),
+            (7, Some(inner)) if graph.replace(inner).is_some() => {
+                return Err(ModelError::malformed("the file has two graphs"));
+            }
             (8, Some(inner)) => summary.opsets.push(opset(inner)?),
             (14, Some(inner)) => summary.metadata.push(pair(inner)?),
             _ => {}
@@ -310,7 +323,8 @@ pub(super) fn value_name(bytes: &[u8]) -> Result<String, ModelError> {
 /// Class labels of the graph's outputs: a ZipMap says them, or a classifier whose second output (the scores) reaches
 /// the graph output through nodes that keep the columns.
 fn labels(graph: &[u8]) -> Result<HashMap<String, Vec<String>>, ModelError> {
-    const KEEPS_COLUMNS: [&str; 5] = ["Identity", "Normalizer", "Cast", "Softmax", "ZipMap"];
+    // Mul: onnxmltools ends a LightGBM classifier with a multiplication by one.
+    const KEEPS_COLUMNS: [&str; 6] = ["Identity", "Normalizer", "Cast", "Softmax", "Mul", "ZipMap"];
     let nodes = nodes(graph)?;
     let mut producer = HashMap::new();
     for node in &nodes {

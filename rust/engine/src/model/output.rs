@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array, ListArray, StringBuilder};
+use arrow::array::{
+    ArrayRef, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array, ListArray, StringBuilder,
+};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use ort::value::DynValue;
@@ -67,11 +69,21 @@ pub fn all_outputs(model: &OnnxModel) -> Vec<FieldRef> {
 
 pub(super) fn all(model: &OnnxModel) -> Vec<Selected> {
     let shape = |output: &TensorDescription| if output.width() == Some(1) { Shape::Scalar } else { Shape::List };
-    model.outputs().iter().filter_map(|output| Some(selected(&output.name, output, output.element?, shape(output)))).collect()
+    model
+        .outputs()
+        .iter()
+        .filter_map(|output| Some(selected(&output.name, output, output.element?, shape(output))))
+        .collect()
 }
 
 /// Plans one column. `widths` beats the declared shape, which may be wrong.
-pub(super) fn select(model: &OnnxModel, path: &str, column: &str, text: &str, widths: &Widths) -> Result<Selected, SpecError> {
+pub(super) fn select(
+    model: &OnnxModel,
+    path: &str,
+    column: &str,
+    text: &str,
+    widths: &Widths,
+) -> Result<Selected, SpecError> {
     let fault = |message: String| SpecError::new("MODEL_OUTPUT", path, message);
     let named = |name: &str| model.outputs().iter().find(|output| output.name == name);
     // An output may itself be called `a[0]`.
@@ -80,8 +92,15 @@ pub(super) fn select(model: &OnnxModel, path: &str, column: &str, text: &str, wi
         None => {
             let selector = Selector::parse(text).map_err(fault)?;
             let Some(output) = named(&selector.output) else {
-                return Err(fault(format!("the model has no output `{}`; it gives {}", selector.output, describe(model.outputs())))
-                    .with_hint(names::advice(&selector.output, model.outputs().iter().map(|output| output.name.as_str()))));
+                return Err(fault(format!(
+                    "the model has no output `{}`; it gives {}",
+                    selector.output,
+                    describe(model.outputs())
+                ))
+                .with_hint(names::advice(
+                    &selector.output,
+                    model.outputs().iter().map(|output| output.name.as_str()),
+                )));
             };
             (output, selector.part)
         }
@@ -92,17 +111,33 @@ pub(super) fn select(model: &OnnxModel, path: &str, column: &str, text: &str, wi
     let width = widths.get(&output.name).copied().or_else(|| output.width());
     let shape = match (part, width) {
         (None, None | Some(1)) => Shape::Scalar,
-        (None, Some(width)) => return Err(fault(format!("the model's output {output} has {width} values per row; choose one: {}", choices(output, width)))),
+        (None, Some(width)) => {
+            return Err(fault(format!(
+                "the model's output {output} has {width} values per row; choose one: {}",
+                choices(output, width)
+            )));
+        }
         (Some(Part::Position(at)), Some(width)) if at >= width => {
-            return Err(fault(format!("the model's output {output} has {width} values per row, so there is no [{at}]; choose one: {}", choices(output, width))));
+            return Err(fault(format!(
+                "the model's output {output} has {width} values per row, so there is no [{at}]; choose one: {}",
+                choices(output, width)
+            )));
         }
         (Some(Part::Position(at)), _) => Shape::At(at),
         (Some(Part::Label(label)), width) => match output.labels.iter().position(|known| *known == label) {
             Some(at) => Shape::At(at),
             None if output.labels.is_empty() => {
-                return Err(fault(format!("the model does not say labels for its output {output}, so [\"{label}\"] can't be found; choose by position, such as {}[0]", output.name)));
+                return Err(fault(format!(
+                    "the model does not say labels for its output {output}, so [\"{label}\"] can't be found; choose by position, such as {}[0]",
+                    output.name
+                )));
             }
-            None => return Err(fault(format!("the model's output {output} has no label \"{label}\"; choose one: {}", choices(output, width.unwrap_or(output.labels.len()))))),
+            None => {
+                return Err(fault(format!(
+                    "the model's output {output} has no label \"{label}\"; choose one: {}",
+                    choices(output, width.unwrap_or(output.labels.len()))
+                )));
+            }
         },
     };
     Ok(selected(column, output, element, shape))
@@ -173,16 +208,29 @@ impl Collector {
     /// A sentence when the tensor is not what the model promised; no row is at fault then.
     pub(super) fn take(&mut self, value: &DynValue, rows: usize, ran: usize) -> Result<(), String> {
         let name = &self.selected.output;
-        let dims = value.dtype().tensor_shape().ok_or_else(|| format!("output {name} is {}, not a tensor", value.dtype()))?;
+        let dims =
+            value.dtype().tensor_shape().ok_or_else(|| format!("output {name} is {}, not a tensor", value.dtype()))?;
         let width = match dims.split_first() {
-            Some((&first, rest)) if usize::try_from(first).is_ok_and(|first| first == ran) => rest.iter().product::<i64>(),
-            _ => return Err(format!("output {name} has shape {dims} for {ran} rows: its first dimension must be the rows")),
+            Some((&first, rest)) if usize::try_from(first).is_ok_and(|first| first == ran) => {
+                rest.iter().product::<i64>()
+            }
+            _ => {
+                return Err(format!(
+                    "output {name} has shape {dims} for {ran} rows: its first dimension must be the rows"
+                ));
+            }
         };
         let width = usize::try_from(width).unwrap_or(0);
         let shape = self.selected.shape;
         match shape {
-            Shape::Scalar if width != 1 => return Err(format!("output {name} has {width} values per row where one was declared; choose one with {name}[0]")),
-            Shape::At(at) if at >= width => return Err(format!("output {name} has {width} values per row, so there is no [{at}]")),
+            Shape::Scalar if width != 1 => {
+                return Err(format!(
+                    "output {name} has {width} values per row where one was declared; choose one with {name}[0]"
+                ));
+            }
+            Shape::At(at) if at >= width => {
+                return Err(format!("output {name} has {width} values per row, so there is no [{at}]"));
+            }
             _ => {}
         }
         let wrong = |error: ort::Error| error.to_string();
@@ -200,10 +248,13 @@ impl Collector {
             }
         }
         if shape == Shape::List {
-            let width = i32::try_from(width).map_err(|_| format!("output {name} has {width} values per row, too many for an array"))?;
+            let width = i32::try_from(width)
+                .map_err(|_| format!("output {name} has {width} values per row, too many for an array"))?;
             for _ in 0..rows {
                 let last = self.offsets.last().copied().unwrap_or(0);
-                let next = last.checked_add(width).ok_or_else(|| format!("output {name} has more than 2^31 values in one batch; use smaller batches"))?;
+                let next = last.checked_add(width).ok_or_else(|| {
+                    format!("output {name} has more than 2^31 values in one batch; use smaller batches")
+                })?;
                 self.offsets.push(next);
             }
         }

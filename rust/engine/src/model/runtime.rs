@@ -31,7 +31,11 @@ static RUNTIME: OnceCell<Runtime> = OnceCell::new();
 pub fn init(library: &Path) -> Result<(), StageError> {
     let runtime = RUNTIME.get_or_try_init(|| load(library))?;
     if runtime.library != library {
-        log::debug!("ONNX Runtime is already loaded from {}; {} is not used", runtime.library.display(), library.display());
+        log::debug!(
+            "ONNX Runtime is already loaded from {}; {} is not used",
+            runtime.library.display(),
+            library.display()
+        );
     }
     Ok(())
 }
@@ -52,7 +56,8 @@ pub(super) fn environment() -> Option<&'static Environment> {
 }
 
 fn load(library: &Path) -> Result<Runtime, StageError> {
-    let fail = |why: String| StageError::Runtime(format!("could not load ONNX Runtime from {}: {why}", library.display()));
+    let fail =
+        |why: String| StageError::Runtime(format!("could not load ONNX Runtime from {}: {why}", library.display()));
     // A relative path would be searched beside the executable, which is `java` in production.
     if !library.is_absolute() {
         return Err(fail("the path must be absolute".to_owned()));
@@ -61,7 +66,7 @@ fn load(library: &Path) -> Result<Runtime, StageError> {
         return Err(fail("there is no such file".to_owned()));
     }
     let builder = ort::init_from(library).map_err(|error| fail(error.to_string()))?;
-    let version = parse_version(ort::info());
+    let version = version_in_file(library).map_err(|error| fail(error.to_string()))?;
     let environment = builder
         .with_name("firesteel")
         .with_telemetry(false)
@@ -79,9 +84,19 @@ fn load(library: &Path) -> Result<Runtime, StageError> {
     Ok(Runtime { environment, library: library.to_owned(), version })
 }
 
-/// The version out of the build text, `... git-branch=rel-1.29.0, ...`; the whole text if it has another form.
-fn parse_version(info: &str) -> String {
-    info.split_once("git-branch=rel-").and_then(|(_, rest)| rest.split([',', ' ']).next()).unwrap_or(info).to_owned()
+/// The version that the library's own symbols carry (`VERS_1.29.0`), read from the file: ONNX Runtime's build text does
+/// not say it, and its other way needs a raw pointer. `unknown` if there is none.
+fn version_in_file(library: &Path) -> std::io::Result<String> {
+    Ok(find_version(&std::fs::read(library)?).unwrap_or("unknown").to_owned())
+}
+
+fn find_version(bytes: &[u8]) -> Option<&str> {
+    const PREFIX: &[u8] = b"\0VERS_";
+    bytes.windows(PREFIX.len()).enumerate().filter(|(_, window)| *window == PREFIX).find_map(|(at, _)| {
+        let rest = &bytes[at + PREFIX.len()..];
+        let end = rest.iter().take(32).position(|&byte| !(byte.is_ascii_digit() || byte == b'.'))?;
+        std::str::from_utf8(&rest[..end]).ok().filter(|version| version.contains('.'))
+    })
 }
 
 #[cfg(test)]
@@ -90,16 +105,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_the_version_out_of_the_build_text() {
-        assert_eq!(parse_version("ORT Build Info: git-branch=rel-1.29.0, git-commit-id=abc, build type=Release"), "1.29.0");
-        assert_eq!(parse_version("something else"), "something else");
+    fn reads_the_version_out_of_the_symbols() {
+        assert_eq!(find_version(b"..\0VERS_x\0VERS_1.29.0\0.."), Some("1.29.0"));
+        assert_eq!(find_version(b"VERS_1.29.0"), None);
     }
 
     #[test]
     fn says_which_path_and_why() {
         let missing = load(Path::new("/nowhere/libonnxruntime.so")).err().unwrap().to_string();
-        assert_eq!(missing, "ONNX_RUNTIME: could not load ONNX Runtime from /nowhere/libonnxruntime.so: there is no such file");
+        assert_eq!(
+            missing,
+            "ONNX_RUNTIME: could not load ONNX Runtime from /nowhere/libonnxruntime.so: there is no such file"
+        );
         let relative = load(Path::new("libonnxruntime.so")).err().unwrap().to_string();
         assert!(relative.ends_with("the path must be absolute"), "{relative}");
+        let other = std::env::current_exe().unwrap();
+        let error = load(&other).err().unwrap().to_string();
+        assert!(error.contains("could not load ONNX Runtime from"), "{error}");
     }
 }

@@ -25,8 +25,8 @@ use super::bind::{self, Binding, Plan};
 use super::convert::{Buffer, strings};
 use super::onnx_model::{ElementType, OnnxModel};
 use super::output::{self, Collector, Selected, Widths};
-pub use crate::spec::NullPolicy;
 use crate::error::{SpecError, StageError};
+pub use crate::spec::NullPolicy;
 use crate::stage::{RejectCode, RejectedRow, Staged};
 
 /// Rows per call of ONNX Runtime.
@@ -78,7 +78,11 @@ pub struct Scorer {
 
 impl fmt::Debug for Scorer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scorer").field("name", &self.name).field("plan", &self.plan).field("selected", &self.selected).finish_non_exhaustive()
+        f.debug_struct("Scorer")
+            .field("name", &self.name)
+            .field("plan", &self.plan)
+            .field("selected", &self.selected)
+            .finish_non_exhaustive()
     }
 }
 
@@ -106,28 +110,44 @@ impl Scorer {
             Outputs::All => output::all(&scorer.model),
             Outputs::Columns(columns) => columns
                 .iter()
-                .map(|(column, text)| output::select(&scorer.model, &format!("{}.outputs.{column}", options.path), column, text, &widths))
+                .map(|(column, text)| {
+                    output::select(&scorer.model, &format!("{}.outputs.{column}", options.path), column, text, &widths)
+                })
                 .collect::<Result<_, _>>()?,
         };
         if scorer.selected.is_empty() {
-            return Err(SpecError::new("MODEL_OUTPUT", format!("{}.outputs", options.path), "no output of the model becomes a column"));
+            return Err(SpecError::new(
+                "MODEL_OUTPUT",
+                format!("{}.outputs", options.path),
+                "no output of the model becomes a column",
+            ));
         }
         for (column, wide) in scorer.selected.iter().filter_map(|column| Some((column, *widths.get(&column.output)?))) {
             if column.shape == output::Shape::Scalar && wide != 1 {
-                return Err(SpecError::new("MODEL_OUTPUT", format!("{}.outputs", options.path), format!("output {} gives {wide} values per row, but the file declares one", column.output))
-                    .with_hint("repair the declared shape of the model's output, or choose a value by position"));
+                return Err(SpecError::new(
+                    "MODEL_OUTPUT",
+                    format!("{}.outputs", options.path),
+                    format!("output {} gives {wide} values per row, but the file declares one", column.output),
+                )
+                .with_hint("repair the declared shape of the model's output, or choose a value by position"));
             }
         }
         let mut fields: Vec<FieldRef> = input.fields().to_vec();
         for column in &scorer.selected {
             let name = column.field.name();
             if fields.iter().any(|field| field.name() == name) {
-                return Err(SpecError::new("DUPLICATE_COLUMN", format!("{}.outputs.{name}", options.path), format!("there is already a column `{name}`")).with_hint("choose another name"));
+                return Err(SpecError::new(
+                    "DUPLICATE_COLUMN",
+                    format!("{}.outputs.{name}", options.path),
+                    format!("there is already a column `{name}`"),
+                )
+                .with_hint("choose another name"));
             }
             fields.push(Arc::clone(&column.field));
         }
         scorer.output = Arc::new(Schema::new_with_metadata(fields, input.metadata().clone()));
-        scorer.run = run_options(&scorer.selected).map_err(|error| SpecError::new("MODEL", options.path, error.to_string()))?;
+        scorer.run =
+            run_options(&scorer.selected).map_err(|error| SpecError::new("MODEL", options.path, error.to_string()))?;
         Ok(scorer)
     }
 
@@ -153,7 +173,8 @@ impl Scorer {
 
     /// Names of the columns that the model reads, each once, in batch order.
     pub fn input_columns(&self) -> Vec<&str> {
-        let indices: BTreeSet<usize> = self.plan.bindings.iter().flat_map(|binding| &binding.columns).copied().collect();
+        let indices: BTreeSet<usize> =
+            self.plan.bindings.iter().flat_map(|binding| &binding.columns).copied().collect();
         indices.into_iter().map(|index| self.input.field(index).name().as_str()).collect()
     }
 
@@ -162,7 +183,8 @@ impl Scorer {
         self.check(&batch)?;
         let (batch, mut rejected, origin) = self.reject_nulls(batch)?;
         let rows = batch.num_rows();
-        let mut collectors: Vec<Collector> = self.selected.iter().map(|column| Collector::new(column.clone(), rows)).collect();
+        let mut collectors: Vec<Collector> =
+            self.selected.iter().map(|column| Collector::new(column.clone(), rows)).collect();
         let failed = self.score(&batch, &mut collectors)?;
         if rows > 0 && failed.len() == rows && !self.complained {
             self.complained = true;
@@ -183,21 +205,32 @@ impl Scorer {
     }
 
     fn check(&self, batch: &RecordBatch) -> Result<(), StageError> {
-        let same = |(a, b): (&FieldRef, &FieldRef)| Arc::ptr_eq(a, b) || (a.name() == b.name() && a.data_type() == b.data_type());
+        let same = |(a, b): (&FieldRef, &FieldRef)| {
+            Arc::ptr_eq(a, b) || (a.name() == b.name() && a.data_type() == b.data_type())
+        };
         let schema = batch.schema_ref();
-        if Arc::ptr_eq(schema, &self.input) || (schema.fields().len() == self.input.fields().len() && schema.fields().iter().zip(self.input.fields()).all(same)) {
+        if Arc::ptr_eq(schema, &self.input)
+            || (schema.fields().len() == self.input.fields().len()
+                && schema.fields().iter().zip(self.input.fields()).all(same))
+        {
             return Ok(());
         }
-        Err(StageError::WrongInput { message: format!("model {} was compiled for columns {}, the batch has {schema}", self.name, self.input) })
+        Err(StageError::WrongInput {
+            message: format!("model {} was compiled for columns {}, the batch has {schema}", self.name, self.input),
+        })
     }
 
     /// The rows without a null in an input column, the others as rejected, and the original row numbers if any left.
     #[allow(clippy::type_complexity)]
-    fn reject_nulls(&self, batch: RecordBatch) -> Result<(RecordBatch, Vec<RejectedRow>, Option<Vec<u32>>), StageError> {
+    fn reject_nulls(
+        &self,
+        batch: RecordBatch,
+    ) -> Result<(RecordBatch, Vec<RejectedRow>, Option<Vec<u32>>), StageError> {
         if self.nulls == NullPolicy::Nan {
             return Ok((batch, Vec::new(), None));
         }
-        let indices: BTreeSet<usize> = self.plan.bindings.iter().flat_map(|binding| &binding.columns).copied().collect();
+        let indices: BTreeSet<usize> =
+            self.plan.bindings.iter().flat_map(|binding| &binding.columns).copied().collect();
         let nullable: Vec<usize> = indices.into_iter().filter(|&index| batch.column(index).null_count() > 0).collect();
         if nullable.is_empty() {
             return Ok((batch, Vec::new(), None));
@@ -210,7 +243,11 @@ impl Scorer {
             keep.push(null.is_none());
             match null {
                 Some(&index) => {
-                    let message = format!("column `{}` is null, and model {} needs it", self.input.field(index).name(), self.name);
+                    let message = format!(
+                        "column `{}` is null, and model {} needs it",
+                        self.input.field(index).name(),
+                        self.name
+                    );
                     rejected.push(RejectedRow { row: row as u32, code: RejectCode::NullFeature, message });
                 }
                 None => origin.push(row as u32),
@@ -239,7 +276,9 @@ impl Scorer {
                 match run(session, &self.plan.bindings, &mut self.buffers, batch, range.clone(), nan, &self.run)? {
                     Ok(outputs) => {
                         for collector in collectors.iter_mut() {
-                            let value = outputs.get(collector.output()).ok_or_else(|| inference(format!("there is no output {}", collector.output())))?;
+                            let value = outputs
+                                .get(collector.output())
+                                .ok_or_else(|| inference(format!("there is no output {}", collector.output())))?;
                             collector.take(value, range.len(), ran).map_err(inference)?;
                         }
                     }
@@ -258,33 +297,49 @@ impl Scorer {
     /// Runs the model once on two rows of zeros and empty texts: shows the outputs' true widths, and whether the model
     /// works at all. Models with texts or whole numbers may rightly refuse such a row (an unknown category).
     fn trial(&mut self, path: &str) -> Result<Widths, SpecError> {
-        let columns: Vec<ArrayRef> = self.input.fields().iter().map(|field| new_null_array(field.data_type(), 2)).collect();
-        let nullable: Vec<FieldRef> = self.input.fields().iter().map(|field| Arc::new(field.as_ref().clone().with_nullable(true))).collect();
+        let columns: Vec<ArrayRef> =
+            self.input.fields().iter().map(|field| new_null_array(field.data_type(), 2)).collect();
+        let nullable: Vec<FieldRef> =
+            self.input.fields().iter().map(|field| Arc::new(field.as_ref().clone().with_nullable(true))).collect();
         let fault = |message: String| SpecError::new("MODEL_TRIAL", path, message);
         let options = RecordBatchOptions::new().with_row_count(Some(2));
-        let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(nullable)), columns, &options).map_err(|error| fault(error.to_string()))?;
+        let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(nullable)), columns, &options)
+            .map_err(|error| fault(error.to_string()))?;
         let all = output::all(&self.model);
         let every = run_options(&all).map_err(|error| fault(error.to_string()))?;
         let mut lease = self.model.session().map_err(|error| fault(error.to_string()))?;
         let session = lease.get().map_err(|error| fault(error.to_string()))?;
-        match run(session, &self.plan.bindings, &mut self.buffers, &batch, 0..2, false, &every).map_err(|error| fault(error.to_string()))? {
+        match run(session, &self.plan.bindings, &mut self.buffers, &batch, 0..2, false, &every)
+            .map_err(|error| fault(error.to_string()))?
+        {
             Ok(outputs) => {
                 let mut widths = Widths::new();
                 for column in &all {
                     let dims = outputs.get(&column.output).and_then(|value| value.dtype().tensor_shape());
                     match dims.map(|dims| dims.split_first()) {
                         Some(Some((2, rest))) => {
-                            widths.insert(column.output.clone(), usize::try_from(rest.iter().product::<i64>()).unwrap_or(0));
+                            widths.insert(
+                                column.output.clone(),
+                                usize::try_from(rest.iter().product::<i64>()).unwrap_or(0),
+                            );
                         }
-                        _ => self.notes.push(format!("output {} does not have one entry per row and can't become a column", column.output)),
+                        _ => self.notes.push(format!(
+                            "output {} does not have one entry per row and can't become a column",
+                            column.output
+                        )),
                     }
                 }
                 Ok(widths)
             }
             Err(error) => {
-                let floats = self.plan.bindings.iter().all(|binding| matches!(binding.element, ElementType::Float32 | ElementType::Float64));
+                let floats = self
+                    .plan
+                    .bindings
+                    .iter()
+                    .all(|binding| matches!(binding.element, ElementType::Float32 | ElementType::Float64));
                 if floats {
-                    return Err(fault(format!("the model fails on a row of zeros: {error}")).with_hint("check that the columns are those that the model was trained with"));
+                    return Err(fault(format!("the model fails on a row of zeros: {error}"))
+                        .with_hint("check that the columns are those that the model was trained with"));
                 }
                 self.notes.push(format!("a trial run on zeros and empty texts failed: {error}"));
                 Ok(Widths::new())

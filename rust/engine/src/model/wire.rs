@@ -91,7 +91,9 @@ impl<'a> Reader<'a> {
                 return Ok(value);
             }
         }
-        Err(ModelError::malformed("a number runs past the end of the file or is longer than 64 bits; it is no ONNX file, or a damaged one"))
+        Err(ModelError::malformed(
+            "a number runs past the end of the file or is longer than 64 bits; it is no ONNX file, or a damaged one",
+        ))
     }
 
     fn take(&mut self, length: u64) -> Result<&'a [u8], ModelError> {
@@ -112,7 +114,12 @@ impl<'a> Reader<'a> {
         let key = self.varint()?;
         let number = match u32::try_from(key >> 3) {
             Ok(number @ 1..=0x1fff_ffff) => number,
-            _ => return Err(ModelError::malformed(format!("field number {} is not allowed; the file is no ONNX file", key >> 3))),
+            _ => {
+                return Err(ModelError::malformed(format!(
+                    "field number {} is not allowed; the file is no ONNX file",
+                    key >> 3
+                )));
+            }
         };
         let value = match key & 7 {
             0 => Value::Varint(self.varint()?),
@@ -128,7 +135,11 @@ impl<'a> Reader<'a> {
                 self.take(4)?;
                 Value::Fixed
             }
-            other => return Err(ModelError::malformed(format!("wire type {other} is not used by ONNX; the file is no ONNX file, or a damaged one"))),
+            other => {
+                return Err(ModelError::malformed(format!(
+                    "wire type {other} is not used by ONNX; the file is no ONNX file, or a damaged one"
+                )));
+            }
         };
         Ok(Field { number, value, raw: &start[..start.len() - self.rest.len()] })
     }
@@ -211,7 +222,13 @@ mod tests {
         for cut in 1..bytes.len() {
             assert!(Reader::new(&bytes[..cut]).any(|field| field.is_err()), "cut at {cut}");
         }
-        for bad in [&[0x03][..], &[0x00, 0x00], &[0x0c], &[0xff; 11], &[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]] {
+        for bad in [
+            &[0x03][..],
+            &[0x00, 0x00],
+            &[0x0c],
+            &[0xff; 11],
+            &[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
+        ] {
             assert!(Reader::new(bad).next().unwrap().is_err(), "{bad:?}");
         }
     }

@@ -71,7 +71,11 @@ fn rewrite_graph(graph: &[u8]) -> Result<Option<Vec<u8>>, ModelError> {
         }
     }
     let removable = |node: &Node| {
-        node.is_zipmap() && node.inputs.len() == 1 && node.outputs.len() == 1 && outputs.contains(&node.outputs[0]) && !used.contains(node.outputs[0].as_str())
+        node.is_zipmap()
+            && node.inputs.len() == 1
+            && node.outputs.len() == 1
+            && outputs.contains(&node.outputs[0])
+            && !used.contains(node.outputs[0].as_str())
     };
     let replaced: Vec<&Node> = all.iter().filter(|node| removable(node)).collect();
     if replaced.is_empty() {
