@@ -5,6 +5,8 @@ Start-up is slow on two cores, so tests share them and keep apart by topics, fol
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,13 @@ import pytest
 from pyspark.sql import SparkSession
 
 import firesteel
-from support import jars, places
+from harness.broker import Broker
+from harness.maven import kafka_connector_jars
+from support import places
+
+# Timestamps reach Python in the process's zone; the engine's is UTC.
+os.environ["TZ"] = "UTC"
+time.tzset()
 
 
 @pytest.fixture(scope="session")
@@ -22,13 +30,26 @@ def jar() -> Path:
 
 
 @pytest.fixture(scope="session")
-def spark(jar: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+def kafka_connector() -> list[Path]:
+    """Spark's own Kafka source and sink, which the pyspark package does not bring."""
+    return kafka_connector_jars()
+
+
+@pytest.fixture(scope="session")
+def bootstrap() -> Iterator[str]:
+    """The address of a real broker on the loopback interface."""
+    with Broker() as broker:
+        yield broker.bootstrap
+
+
+@pytest.fixture(scope="session")
+def spark(jar: Path, kafka_connector: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """The classic session of the test process: local[2], UTC, Firesteel by `configure`, Kafka's connector."""
     folder = tmp_path_factory.mktemp("spark")
     builder = (
         SparkSession.builder.master("local[2]")
         .appName("firesteel-tests")
-        .config("spark.jars", ",".join(map(str, jars.kafka_connector())))
+        .config("spark.jars", ",".join(map(str, kafka_connector)))
         .config("spark.driver.memory", "3g")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")

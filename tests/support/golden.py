@@ -36,8 +36,15 @@ def run(model: Path | str, feeds: Mapping[str, np.ndarray[Any, Any]]) -> dict[st
         count = len(next(iter(chunk.values())))
         if count == 1:
             chunk = {name: np.concatenate([values, values]) for name, values in chunk.items()}
-        parts.append([np.asarray(answer)[:count] for answer in onnx.run(names, chunk)])
+        parts.append([as_array(answer)[:count] for answer in onnx.run(names, chunk)])
     return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(names)}
+
+
+def as_array(answer: Any) -> np.ndarray[Any, Any]:
+    """An output as an array; a ZipMap's list of dictionaries becomes a matrix in the order of the labels."""
+    if isinstance(answer, list):
+        return np.array([[row[label] for label in sorted(row)] for row in answer], dtype=np.float32)
+    return np.asarray(answer)
 
 
 def matrix(columns: Sequence[Any]) -> np.ndarray[Any, Any]:

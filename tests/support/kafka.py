@@ -7,19 +7,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
 
-#: Large enough for one 8 MB record.
-MAX_RECORD_BYTES = 16 * 1024 * 1024
+from harness import topics
+from harness.broker import MAX_RECORD_BYTES
 
 
 def new_topic(bootstrap: str, stem: str, *, partitions: int = 1) -> str:
-    """Create a topic with a name of its own; takes records up to MAX_RECORD_BYTES."""
+    """Create a topic with a name of its own."""
     name = f"{stem}-{uuid.uuid4().hex[:8]}"
-    config = {"max.message.bytes": str(MAX_RECORD_BYTES)}
-    admin = AdminClient({"bootstrap.servers": bootstrap})
-    created = admin.create_topics([NewTopic(name, num_partitions=partitions, replication_factor=1, config=config)])
-    created[name].result(timeout=30)
+    topics.create(bootstrap, name, partitions=partitions)
     return name
 
 

@@ -1,97 +1,80 @@
-"""spark-submit and other programs of the installed pyspark, each in a process group of its own, always bounded."""
+"""spark-submit and other programs of the installed pyspark: bounded, killable, and never left behind."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import psutil
 import pyspark
 
+from harness.process import Program
 from support.places import ROOT
 
 SPARK_HOME = Path(pyspark.__file__).resolve().parent
 
 
-@dataclass(frozen=True)
-class Program:
-    """A running Spark program and the file that takes its output."""
+class SparkProgram(Program):
+    """A program with what Spark's scripts need in its environment; it can be killed as by a power cut."""
 
-    process: subprocess.Popen[bytes]
-    log: Path
+    def __init__(
+        self, command: Sequence[str], log: Path, *, name: str = "spark-submit", env: Mapping[str, str] | None = None
+    ) -> None:
+        settings = {
+            "SPARK_HOME": str(SPARK_HOME),
+            "PYSPARK_PYTHON": sys.executable,
+            "PYSPARK_DRIVER_PYTHON": sys.executable,
+            "PYTHONPATH": str(ROOT / "python"),
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "SPARK_LOCAL_HOSTNAME": "127.0.0.1",
+        }
+        super().__init__(name, command, log, env={**settings, **(env or {})}, cwd=log.parent, grace_s=5.0)
+
+    def __enter__(self) -> SparkProgram:
+        return self
 
     def kill(self) -> None:
-        """End the program and its children by SIGKILL, as a machine that loses power would."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(timeout=30)
+        """SIGKILL to the program and all its children at once, with no chance to tidy up."""
+        # The guard runs the program in a session of its own, so its group holds no one else.
+        for program in psutil.Process(self._guard.pid).children():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(program.pid, signal.SIGKILL)
+        self.wait(30)
 
-    def wait(self, timeout_s: float) -> int:
-        """Wait for the end; on a timeout kill it and fail with the log's tail."""
-        try:
-            return self.process.wait(timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise AssertionError(f"still running after {timeout_s} s\n{self.tail()}") from None
+    def descendants(self) -> list[psutil.Process]:
+        """The program's processes and those that they have started."""
+        return psutil.Process(self._guard.pid).children(recursive=True)
 
     def wait_until(self, condition: Callable[[], bool], *, timeout_s: float, what: str) -> None:
         """Wait for a condition while the program lives; fail with the log's tail if it ends or time is up."""
         deadline = time.monotonic() + timeout_s
         while not condition():
-            if self.process.poll() is not None:
-                raise AssertionError(f"ended with {self.process.returncode} before {what}\n{self.tail()}")
+            if self.status is not None:
+                raise AssertionError(f"{self.name} ended with {self.status} before {what}\n{self.tail(60)}")
             if time.monotonic() > deadline:
-                self.kill()
-                raise AssertionError(f"no {what} within {timeout_s} s\n{self.tail()}")
+                raise AssertionError(f"{self.name}: no {what} within {timeout_s} s\n{self.tail(60)}")
             time.sleep(0.02)
 
+    def finish(self, timeout_s: float) -> str:
+        """Wait for a good end; returns the output."""
+        code = self.wait(timeout_s)
+        assert code == 0, f"{self.name} ended with {code}\n{self.tail(80)}"
+        return self.output()
+
     def output(self) -> str:
+        """All that the program has said so far."""
         return self.log.read_text(errors="replace")
 
-    def tail(self, lines: int = 60) -> str:
-        return "\n".join(self.output().splitlines()[-lines:])
 
-
-@contextlib.contextmanager
-def program(arguments: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> Iterator[Program]:
-    """Start a program; whatever happens, nothing of it is left at the end."""
-    environment = {
-        **os.environ,
-        "SPARK_HOME": str(SPARK_HOME),
-        "PYSPARK_PYTHON": sys.executable,
-        "PYSPARK_DRIVER_PYTHON": sys.executable,
-        "PYTHONPATH": str(ROOT / "python"),
-        "SPARK_LOCAL_IP": "127.0.0.1",
-        "SPARK_LOCAL_HOSTNAME": "127.0.0.1",
-        **(env or {}),
-    }
-    with log.open("ab") as sink:
-        process = subprocess.Popen(
-            list(arguments),
-            stdout=sink,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            env=environment,
-            cwd=log.parent,
-            start_new_session=True,
-        )
-    started = Program(process, log)
-    try:
-        yield started
-    finally:
-        started.kill()
-
-
-def submit_arguments(
+def submit_command(
     *, master: str, jars: Sequence[Path], conf: Mapping[str, str] | None = None, memory: str = "1g"
 ) -> list[str]:
-    """The start of a spark-submit command line that is small, local to this machine and quiet."""
+    """The start of a spark-submit command line that is small and stays on this machine."""
     settings = {
         "spark.ui.enabled": "false",
         "spark.sql.shuffle.partitions": "2",
@@ -100,11 +83,11 @@ def submit_arguments(
         "spark.driver.bindAddress": "127.0.0.1",
         **(conf or {}),
     }
-    arguments = [str(SPARK_HOME / "bin" / "spark-submit"), "--master", master, "--driver-memory", memory]
-    arguments += ["--jars", ",".join(map(str, jars))]
+    command = [str(SPARK_HOME / "bin" / "spark-submit"), "--master", master, "--driver-memory", memory]
+    command += ["--jars", ",".join(map(str, jars))] if jars else []
     for key, value in settings.items():
-        arguments += ["--conf", f"{key}={value}"]
-    return arguments
+        command += ["--conf", f"{key}={value}"]
+    return command
 
 
 def spark_class(name: str, *arguments: str) -> list[str]:
