@@ -3,7 +3,7 @@
 //! The same parsers give the typed values as for JSON. `csv-core` never fails; two things it would let pass are
 //! refused here: a quoted field that does not end, and a second record in one value.
 
-use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
 
 use super::columns::{Columns, Store};
 use super::fault::{Fault, Parsed};
@@ -16,11 +16,23 @@ use crate::stage::RejectCode;
 #[derive(Debug)]
 pub(super) struct CsvReader {
     machine: Reader,
+    quote: u8,
+    has_header: bool,
     null_text: Vec<u8>,
     /// Fields of the record at hand, unquoted, end to end.
     text: Vec<u8>,
-    /// Where each field ends in `text`; one place more than there are columns, to notice one field too many.
-    ends: Vec<usize>,
+    fields: Vec<FieldAt>,
+}
+
+/// Where one field is.
+#[derive(Debug, Clone, Copy)]
+struct FieldAt {
+    /// First byte in the record, quote included.
+    at: usize,
+    /// Half-open range in the unquoted text.
+    from: usize,
+    until: usize,
+    is_quoted: bool,
 }
 
 impl CsvReader {
@@ -38,71 +50,93 @@ impl CsvReader {
             .escape(options.escape)
             .double_quote(options.escape.is_none())
             .build();
-        let null_text = options.null_text.clone().into_bytes();
-        Ok(Self { machine, null_text, text: Vec::new(), ends: vec![0; names.len() + 1] })
+        Ok(Self {
+            machine,
+            quote: options.quote,
+            has_header: options.header,
+            null_text: options.null_text.clone().into_bytes(),
+            text: Vec::new(),
+            fields: Vec::with_capacity(names.len()),
+        })
     }
 
     /// Reads one record from byte `start` on into one row. After a fault the columns must be rolled back.
     pub(super) fn read(&mut self, bytes: &[u8], start: usize, columns: &mut Columns) -> Parsed<()> {
+        self.machine.reset();
+        let mut at = start;
+        if self.has_header {
+            (_, at) = self.split(bytes, at, 0)?;
+            if is_line_ends(bytes, at) {
+                return Err(Fault::whole(RejectCode::EmptyValue, "the value holds a header line and no record"));
+            }
+        }
         let wanted = columns.len();
-        let found = self.split(bytes.get(start..).unwrap_or_default())?;
+        let (found, end) = self.split(bytes, at, wanted)?;
+        if !is_line_ends(bytes, end) {
+            return Err(Fault::malformed(end, "more than one CSV record in one value"));
+        }
         if found != wanted {
-            let count = if found > wanted { format!("more than {wanted}") } else { found.to_string() };
-            let message = format!("the record has {count} fields, the schema has {wanted} columns");
+            let message = format!("the record has {found} fields, the schema has {wanted} columns");
             return Err(Fault::counted(RejectCode::WrongFieldCount, message));
         }
-        let mut from = 0;
-        for column in 0..wanted {
-            let until = self.ends[column];
-            let field = self.text.get(from..until).unwrap_or_default();
-            from = until;
+        for (column, place) in self.fields.iter().enumerate() {
+            let field = self.text.get(place.from..place.until).unwrap_or_default();
             let Some(store) = columns.name(column) else { continue };
-            let is_null = field == self.null_text || field.is_empty() && !matches!(store, Store::Text(_));
-            if is_null {
-                columns.push_null(column, 0).map_err(Fault::unplaced)?;
+            let is_empty_value = field.is_empty() && !matches!(store, Store::Text(_));
+            if is_empty_value || !place.is_quoted && field == self.null_text {
+                columns.push_null(column, place.at)?;
             } else {
-                push(store, field).map_err(|fault| fault.in_column(column).unplaced())?;
+                push(store, field).map_err(|fault| fault.in_column(column).placed(place.at))?;
             }
         }
         columns.end_row()
     }
 
-    /// Splits the record into `text` and `ends` and counts its fields, one too many at most.
-    fn split(&mut self, mut input: &[u8]) -> Parsed<usize> {
-        self.machine.reset();
-        // Unquoted text is never longer than the record.
-        if self.text.len() < input.len() {
-            self.text.resize(input.len(), 0);
+    /// Splits the record that starts at `at`: keeps up to `wanted` fields, counts all, gives one past its end.
+    fn split(&mut self, bytes: &[u8], mut at: usize, wanted: usize) -> Parsed<(usize, usize)> {
+        self.fields.clear();
+        while matches!(bytes.get(at), Some(b'\r' | b'\n')) {
+            at += 1;
         }
-        let (mut written, mut ended) = (0, 0);
-        let mut is_closed = false;
+        // Unquoted text is never longer than the record; one byte more for the line end that may be added below.
+        if self.text.len() <= bytes.len() {
+            self.text.resize(bytes.len() + 1, 0);
+        }
+        let (mut found, mut from, mut until, mut field_at) = (0, 0, 0, at);
+        let mut is_ended = false;
         loop {
-            let (result, read, wrote, ends) =
-                self.machine.read_record(input, &mut self.text[written..], &mut self.ends[ended..]);
-            input = &input[read..];
-            written += wrote;
-            ended += ends;
+            // A line end closes a record unless a quoted field is still open, which takes it as its text.
+            let input = if is_ended { b"\n".as_slice() } else { bytes.get(at..).unwrap_or_default() };
+            let (result, read, written) =
+                self.machine.read_field(input, self.text.get_mut(until..).unwrap_or_default());
+            until += written;
+            at += if is_ended { 0 } else { read };
             match result {
-                ReadRecordResult::Record => break,
-                ReadRecordResult::OutputEndsFull => return Ok(ended + 1),
-                // A line end closes a record unless a quoted field is still open, which takes it as its text.
-                ReadRecordResult::InputEmpty if !is_closed => {
-                    is_closed = true;
-                    input = b"\n";
-                    if self.text.len() == written {
-                        self.text.push(0);
+                ReadFieldResult::Field { record_end } => {
+                    if found < wanted {
+                        let is_quoted = bytes.get(field_at) == Some(&self.quote);
+                        self.fields.push(FieldAt { at: field_at, from, until, is_quoted });
+                        from = until;
+                    } else {
+                        until = from;
+                    }
+                    found += 1;
+                    field_at = at;
+                    if record_end {
+                        return Ok((found, at));
                     }
                 }
-                ReadRecordResult::InputEmpty | ReadRecordResult::OutputFull | ReadRecordResult::End => {
-                    return Err(Fault::whole(RejectCode::Malformed, "the record ends inside a quoted field"));
+                ReadFieldResult::InputEmpty if !is_ended => is_ended = true,
+                ReadFieldResult::InputEmpty | ReadFieldResult::OutputFull | ReadFieldResult::End => {
+                    return Err(Fault::malformed(field_at, "a quoted field that does not end"));
                 }
             }
         }
-        if input.iter().any(|byte| !matches!(byte, b'\r' | b'\n')) {
-            return Err(Fault::whole(RejectCode::Malformed, "more than one CSV record in one value"));
-        }
-        Ok(ended)
     }
+}
+
+fn is_line_ends(bytes: &[u8], from: usize) -> bool {
+    bytes.iter().skip(from).all(|byte| matches!(byte, b'\r' | b'\n'))
 }
 
 /// Pushes a field that is not null.

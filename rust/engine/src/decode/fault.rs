@@ -69,13 +69,6 @@ impl Fault {
         self
     }
 
-    /// The same fault without a position: for a field whose place in the record is not known.
-    #[cold]
-    pub(super) fn unplaced(mut self) -> Self {
-        self.0.at = None;
-        self
-    }
-
     /// The same fault at byte `at`: for a value that was parsed apart from its record.
     #[cold]
     pub(super) fn placed(mut self, at: usize) -> Self {
@@ -92,7 +85,7 @@ impl Fault {
     pub(super) fn message<'a>(&self, name: impl Fn(usize) -> (&'a str, &'a str)) -> String {
         let mut message = String::new();
         let named = self.0.subject.map(name);
-        if let Some((path, _)) = named {
+        if let Some((path, _)) = named.filter(|(path, _)| !path.is_empty()) {
             message.push_str("column ");
             message.push_str(path);
             message.push_str(": ");

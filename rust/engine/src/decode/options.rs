@@ -14,7 +14,7 @@ pub enum Format {
     /// One JSON object per record.
     #[default]
     Json,
-    /// One CSV record per record, without a header line.
+    /// One CSV record per record, fields in the schema's order.
     Csv,
 }
 
@@ -51,13 +51,15 @@ pub struct CsvOptions {
     pub quote: u8,
     /// Before a quote inside a quoted field; `None`: a quote is doubled instead.
     pub escape: Option<u8>,
-    /// A field of exactly this text is null, in every column.
+    /// The value holds two lines: names of the fields, which are passed over, and then the record.
+    pub header: bool,
+    /// A field of exactly this text, not in quotes, is null, in every column.
     pub null_text: String,
 }
 
 impl Default for CsvOptions {
     fn default() -> Self {
-        Self { delimiter: b',', quote: b'"', escape: None, null_text: String::new() }
+        Self { delimiter: b',', quote: b'"', escape: None, header: false, null_text: String::new() }
     }
 }
 

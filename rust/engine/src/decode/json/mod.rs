@@ -85,12 +85,12 @@ impl JsonReader {
     pub(super) fn read(&mut self, bytes: &[u8], at: usize, columns: &mut Columns) -> Parsed<()> {
         let at = skip::white_space(bytes, at);
         if bytes.get(at) != Some(&b'{') {
-            return Err(self.not_an_object(bytes, at, 0));
+            return Err(self.other_record(bytes, at).in_column(columns.len()));
         }
         let end = self.object(bytes, at, 0, 1, columns)?;
         let end = skip::white_space(bytes, end);
         if end < bytes.len() {
-            return Err(Fault::malformed(end, "more text after the record's object"));
+            return Err(Fault::malformed(end, "more text after the record's value"));
         }
         columns.end_row()
     }
@@ -173,7 +173,7 @@ impl JsonReader {
         match bytes.get(at) {
             Some(b'{') => self.object(bytes, at, level, depth + 1, columns),
             Some(b'n') => skip::literal(bytes, at, b"null").map_err(|fault| fault.in_column(subject)),
-            _ => Err(self.not_an_object(bytes, at, depth).in_column(subject)),
+            _ => Err(self.mismatch(bytes, at, depth).in_column(subject)),
         }
     }
 
@@ -187,9 +187,14 @@ impl JsonReader {
         }
     }
 
+    /// A record that is another value than an object, or none at all.
     #[cold]
     #[inline(never)]
-    fn not_an_object(&mut self, bytes: &[u8], at: usize, depth: usize) -> Fault {
-        self.mismatch(bytes, at, depth)
+    fn other_record(&mut self, bytes: &[u8], at: usize) -> Fault {
+        match self.skipper.value(bytes, at, 0).map(|end| skip::white_space(bytes, end)) {
+            Ok(end) if end < bytes.len() => Fault::malformed(end, "more text after the record's value"),
+            Ok(_) => self.mismatch(bytes, at, 0),
+            Err(fault) => fault,
+        }
     }
 }

@@ -15,11 +15,11 @@ pub(super) fn read(
     first: u8,
     scratch: &mut Vec<u8>,
 ) -> Parsed<Option<usize>> {
-    let is_number = first.is_ascii_digit() || first == b'-';
+    let is_number = first.is_ascii_digit() || first == b'-' && bytes.get(at + 1) != Some(&b'I');
     let is_string = first == b'"';
     let end = match store {
         Store::Float64(column) => {
-            if !is_number || (first == b'-' && bytes.get(at + 1) == Some(&b'I')) {
+            if !is_number {
                 return Ok(non_finite(bytes, at, scratch)?.map(|(value, end)| {
                     column.push(value);
                     end
@@ -30,7 +30,7 @@ pub(super) fn read(
             number.end
         }
         Store::Float32(column) => {
-            if !is_number || (first == b'-' && bytes.get(at + 1) == Some(&b'I')) {
+            if !is_number {
                 return Ok(non_finite(bytes, at, scratch)?.map(|(value, end)| {
                     column.push(value as f32);
                     end
@@ -65,15 +65,21 @@ pub(super) fn read(
             column.push(micros.map_err(|fault| fault.placed(at))?);
             number.end
         }
-        other => return read_rare(other, bytes, at, first, scratch),
+        other => return read_rare(other, bytes, at, first, is_number, scratch),
     };
     Ok(Some(end))
 }
 
 /// The types that are rarely the bulk of a record; apart, so that the common ones stay in the reader's loop.
 #[inline(never)]
-fn read_rare(store: &mut Store, bytes: &[u8], at: usize, first: u8, scratch: &mut Vec<u8>) -> Parsed<Option<usize>> {
-    let is_number = first.is_ascii_digit() || first == b'-';
+fn read_rare(
+    store: &mut Store,
+    bytes: &[u8],
+    at: usize,
+    first: u8,
+    is_number: bool,
+    scratch: &mut Vec<u8>,
+) -> Parsed<Option<usize>> {
     let placed = |fault: Fault| fault.placed(at);
     let end = match (store, first) {
         (Store::Boolean(column), b't') => {
