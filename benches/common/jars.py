@@ -5,16 +5,29 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterable
 
+from tests.harness import maven
+
 from benches.common.paths import JAR, ROOT, WORK, need
 
+PEERS = ROOT / "benches" / "peers"
 FOLDER = WORK / "jars"
+STAMP = WORK / "jars.stamp"
 
 
 def for_contenders(contenders: Iterable[str]) -> dict[str, list[str]]:
-    """Paths by group: ``kafka``, ``peers``, ``firesteel``. Builds the first two; they are quick when up to date."""
-    subprocess.run([str(ROOT / "sbt"), "--error", "benchPeers/benchLibs"], check=True, cwd=ROOT)
+    """Paths by group: ``kafka``, ``peers``, ``firesteel``."""
+    named = set(contenders)
     return {
-        "kafka": sorted(map(str, (FOLDER / "kafka").glob("*.jar"))),
-        "peers": sorted(map(str, (FOLDER / "peers").glob("*.jar"))),
-        "firesteel": [str(need(JAR, "jar"))] if "firesteel" in contenders else [],
+        "kafka": [str(jar) for jar in maven.kafka_connector_jars()],
+        "peers": peers() if named & {"ort_java", "jackson"} else [],
+        "firesteel": [str(need(JAR, "jar"))] if "firesteel" in named else [],
     }
+
+
+def peers() -> list[str]:
+    """The Scala peers and ONNX Runtime for Java; built by sbt when a source is newer than the last build."""
+    sources = [PEERS / "build.sbt", *PEERS.glob("src/**/*.scala")]
+    if not STAMP.exists() or STAMP.stat().st_mtime < max(s.stat().st_mtime for s in sources):
+        subprocess.run([str(ROOT / "sbt"), "--error", "benchPeers/benchLibs"], check=True, cwd=ROOT)
+        STAMP.touch()
+    return sorted(map(str, FOLDER.glob("*.jar")))

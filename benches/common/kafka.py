@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+import uuid
 from collections.abc import Iterator
 
-from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from tests.harness import topics
+from tests.harness.broker import Broker
 
+from benches import make_models
 from benches.common.paths import CLI, need
 
 PARTITIONS = 8
@@ -20,21 +23,21 @@ def broker(bootstrap: str | None) -> Iterator[str]:
     if bootstrap is not None:
         yield bootstrap
         return
-    from tests.harness.broker import Broker
-
     with Broker() as started:
         yield started.bootstrap
 
 
-def new_topic(bootstrap: str, name: str, *, partitions: int = PARTITIONS, **config: str) -> str:
-    """Creates a topic, in place of one of the same name."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
-    if name in admin.list_topics(timeout=30).topics:
-        for future in admin.delete_topics([name]).values():
-            future.result(timeout=60)
-    for future in admin.create_topics([NewTopic(name, partitions, 1, config=config)]).values():
-        future.result(timeout=60)
-    return name
+@contextlib.contextmanager
+def topic(bootstrap: str, stem: str, **config: str) -> Iterator[str]:
+    """A topic with a name of its own, gone after the block."""
+    name = f"{stem}-{uuid.uuid4().hex[:8]}"
+    topics.create(bootstrap, name, partitions=PARTITIONS, **config)
+    try:
+        yield name
+    finally:
+        # Named, so that it lives until the answer comes: a dropped client ends its requests.
+        admin = AdminClient({"bootstrap.servers": bootstrap})
+        admin.delete_topics([name])[name].result(timeout=60)
 
 
 def load(bootstrap: str, topic: str, events: int, *, seed: int) -> None:
@@ -50,36 +53,15 @@ def load_command(bootstrap: str, topic: str, events: int, *, seed: int, rate_per
     return command if rate_per_s is None else [*command, "--rate", str(rate_per_s), "--send-time"]
 
 
-def read(
-    bootstrap: str, topic: str, *, limit: int | None = None, timeout_s: float = 60.0
-) -> Iterator[tuple[bytes, int]]:
-    """Every record of a topic up to its present end, or `limit` of them: value and timestamp (milliseconds).
+def read(bootstrap: str, topic: str) -> Iterator[tuple[bytes, int]]:
+    """Every record of a topic up to its present end, partition by partition: value and timestamp (milliseconds)."""
+    for message in topics.read_all(bootstrap, topic):
+        yield message.value(), message.timestamp()[1]
 
-    With a limit each partition gives its first records, the same number each, so the same topic gives the same set.
-    """
-    consumer = Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": "firesteel-bench-reader",
-            "enable.auto.commit": False,
-            "enable.partition.eof": False,
-            "auto.offset.reset": "earliest",
-        }
-    )
-    try:
-        partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
-        for p in sorted(partitions):
-            low, high = consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=30)
-            left = high - low if limit is None else min(high - low, limit // len(partitions))
-            consumer.assign([TopicPartition(topic, p, low)])
-            while left > 0:
-                messages = consumer.consume(min(left, 10_000), timeout=timeout_s)
-                if not messages:
-                    raise TimeoutError(f"benches: {left} records of {topic}-{p} did not come within {timeout_s} s")
-                for message in messages:
-                    if message.error():
-                        raise RuntimeError(str(message.error()))
-                    left -= 1
-                    yield message.value(), message.timestamp()[1]
-    finally:
-        consumer.close()
+
+def training_events(bootstrap: str) -> Iterator[bytes]:
+    """The events that the models are trained on; written and read only if somebody asks for the first one."""
+    with topic(bootstrap, "bench-training") as name:
+        load(bootstrap, name, make_models.TRAINING_ROWS, seed=make_models.SEED)
+        for value, _ in read(bootstrap, name):
+            yield value

@@ -10,18 +10,14 @@ agree with Python's onnxruntime.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+import contextlib
 from typing import Any
 
 import numpy as np
 
 from benches import make_models
-from benches.common import jars, kafka
-from benches.common.paths import MODELS, ROOT, WORK
+from benches.common import jars, kafka, worker
+from benches.common.paths import MODELS, WORK
 from benches.common.report import Bar, Figure, Report
 from benches.events import FEATURES
 from benches.peers import ALL, DEFAULT, contender
@@ -70,31 +66,24 @@ def run(args: argparse.Namespace) -> Report:
     )
     WORK.mkdir(parents=True, exist_ok=True)
     libraries = jars.for_contenders(contenders)
-    with kafka.broker(args.bootstrap) as bootstrap:
-        topics = {
-            "check_topic": (kafka.new_topic(bootstrap, "bench-check"), CHECK_EVENTS, 1),
-            "warm_topic": (kafka.new_topic(bootstrap, "bench-warm"), args.warmup_events, 2),
-            "topic": (kafka.new_topic(bootstrap, "bench-events"), args.events, 3),
-        }
-        for topic, events, seed in topics.values():
-            kafka.load(bootstrap, topic, events, seed=seed)
-        job = {key: topic for key, (topic, _, _) in topics.items()}
-        job |= {
-            "bootstrap": bootstrap,
-            "jars": libraries,
-            "max_offsets": args.max_offsets,
-            "models": prepare_models(bootstrap, job, names),
-        }
+    with contextlib.ExitStack() as stack:
+        bootstrap = stack.enter_context(kafka.broker(args.bootstrap))
+        job: dict[str, Any] = {"bootstrap": bootstrap, "jars": libraries, "max_offsets": args.max_offsets}
+        sizes = {"check_topic": CHECK_EVENTS, "warm_topic": args.warmup_events, "topic": args.events}
+        for seed, (key, events) in enumerate(sizes.items(), start=1):
+            job[key] = stack.enter_context(kafka.topic(bootstrap, f"bench-{key.replace('_', '-')}"))
+            kafka.load(bootstrap, job[key], events, seed=seed)
+        job["models"] = prepare_models(job, names)
         checks = measure(report, job, contenders, args.repetitions)
     judge(report, names, contenders, checks)
     return report
 
 
-def prepare_models(bootstrap: str, topics: dict[str, Any], names: list[str]) -> list[dict[str, str]]:
+def prepare_models(job: dict[str, Any], names: list[str]) -> list[dict[str, str]]:
     """Models, pipeline files, and the reference scores of the check topic by Python's onnxruntime."""
-    training = (value for value, _ in kafka.read(bootstrap, topics["warm_topic"], limit=make_models.TRAINING_ROWS))
-    paths = make_models.make(training, MODELS, names)
-    ids, rows = make_models.matrix(value for value, _ in kafka.read(bootstrap, topics["check_topic"]))
+    bootstrap = job["bootstrap"]
+    paths = make_models.make(kafka.training_events(bootstrap), MODELS, names)
+    ids, rows = make_models.matrix(value for value, _ in kafka.read(bootstrap, job["check_topic"]))
     order = np.argsort(ids)
     models = []
     for name, path in paths.items():
@@ -142,41 +131,9 @@ def turned(contenders: list[str], repetition: int) -> list[str]:
 
 def start_worker(job: dict[str, Any], name: str, *, check: bool, measure: bool) -> dict[str, Any]:
     """Runs one contender in a process of its own and gives its result; its log stays in build/bench."""
-    spec, result, log = (WORK / f"{name}.{end}" for end in ("job.json", "result.json", "log"))
-    result.unlink(missing_ok=True)
-    spec.write_text(json.dumps({**job, "contender": name, "check": check, "measure": measure, "result": str(result)}))
-    run_worker("benches.workers.throughput", spec, log, WORKER_TIMEOUT_S)
-    return dict(json.loads(result.read_text()))
-
-
-def run_worker(module: str, spec: Path, log: Path, timeout_s: float) -> None:
-    """Starts a worker module on a job file; a failure ends the run with the log's last lines."""
-    with log.open("w") as out:
-        done = subprocess.run(
-            [sys.executable, "-m", module, str(spec)],
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            env=worker_environment(),
-            cwd=ROOT,
-            timeout=timeout_s,
-            check=False,
-        )
-    if done.returncode != 0:
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
-        raise SystemExit(f"benches: {module} {spec.name} failed with {done.returncode}; {log}:\n{tail}")
-
-
-def worker_environment() -> dict[str, str]:
-    """Python workers must find both packages; everything stays on the loopback interface."""
-    return {
-        **os.environ,
-        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'python'}",
-        "PYSPARK_PYTHON": sys.executable,
-        "PYSPARK_DRIVER_PYTHON": sys.executable,
-        "SPARK_LOCAL_IP": "127.0.0.1",
-        "OMP_NUM_THREADS": "1",
-    }
+    job = {**job, "contender": name, "check": check, "measure": measure}
+    with worker.started("throughput", name, job) as running:
+        return running.result(WORKER_TIMEOUT_S)
 
 
 def judge(report: Report, models: list[str], contenders: list[str], checks: dict[str, Any]) -> None:

@@ -9,10 +9,7 @@ machine, one clock, milliseconds. The first seconds of a run are warm-up and do 
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
-import sys
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -20,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from benches import make_models
-from benches.common import jars, kafka
-from benches.common.paths import MODELS, ROOT, WORK
+from benches.common import jars, kafka, worker
+from benches.common.paths import MODELS, WORK
 from benches.common.report import Bar, Figure, Report
 from benches.peers.firesteel import pipeline_file
-from benches.suites.inference import turned, worker_environment
+from benches.suites.inference import turned
 
 US = "firesteel"
 PEERS = ("arrow_udf", "jackson")
@@ -99,10 +96,7 @@ def judge(report: Report, contenders: list[str]) -> None:
 
 def prepare_model(bootstrap: str, name: str) -> Path:
     """The model and its pipeline file, trained on the generator's events if it is not there yet."""
-    topic = kafka.new_topic(bootstrap, "bench-train")
-    kafka.load(bootstrap, topic, make_models.TRAINING_ROWS, seed=2)
-    values = (value for value, _ in kafka.read(bootstrap, topic))
-    path = make_models.make(values, MODELS, [name])[name]
+    path = make_models.make(kafka.training_events(bootstrap), MODELS, [name])[name]
     pipeline_file(path, make_models.INPUT)
     return path
 
@@ -110,53 +104,23 @@ def prepare_model(bootstrap: str, name: str) -> Path:
 def one_run(args: argparse.Namespace, job: dict[str, Any]) -> dict[str, float]:
     """Starts the stream, keeps the pace for the given time, stops the stream, and joins the two topics."""
     bootstrap = job["bootstrap"]
-    source = kafka.new_topic(bootstrap, "bench-latency-in")
-    sink = kafka.new_topic(bootstrap, "bench-latency-out", **{"message.timestamp.type": "LogAppendTime"})
-    spec, result, log, ready, stop = (
-        WORK / f"latency-{job['contender']}.{end}" for end in ("job.json", "result.json", "log", "ready", "stop")
-    )
-    for file in (result, ready, stop):
-        file.unlink(missing_ok=True)
-    files = {"result": str(result), "ready": str(ready), "stop": str(stop)}
-    spec.write_text(json.dumps({**job, "topic": source, "sink_topic": sink, **files}))
     events = args.rate * (args.warmup_seconds + args.seconds)
-    with log.open("w") as out:
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "benches.workers.latency", str(spec)],
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            env=worker_environment(),
-            cwd=ROOT,
-        )
-        try:
-            wait_for(ready, worker, log, READY_TIMEOUT_S)
-            subprocess.run(
-                kafka.load_command(bootstrap, source, events, seed=3, rate_per_s=args.rate),
-                check=True,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-            )
-            stop.touch()
-            wait_for(result, worker, log, DRAIN_TIMEOUT_S)
-            worker.wait(timeout=60)
-        finally:
-            worker.kill()
-            worker.wait()
-    latency = percentiles(bootstrap, source, sink, args.warmup_seconds)
-    seconds = json.loads(result.read_text())["batch_seconds"]
+    stop = WORK / "latency.stop"
+    stop.unlink(missing_ok=True)
+    with (
+        kafka.topic(bootstrap, "bench-in") as source,
+        kafka.topic(bootstrap, "bench-out", **{"message.timestamp.type": "LogAppendTime"}) as sink,
+        worker.started(
+            "latency", job["contender"], {**job, "topic": source, "sink_topic": sink, "stop": str(stop)}
+        ) as running,
+    ):
+        running.wait_until_ready(READY_TIMEOUT_S)
+        subprocess.run(kafka.load_command(bootstrap, source, events, seed=3, rate_per_s=args.rate), check=True)
+        stop.touch()
+        seconds = running.result(DRAIN_TIMEOUT_S)["batch_seconds"]
+        latency = percentiles(bootstrap, source, sink, args.warmup_seconds)
     latency["batch_ms_median"] = float(np.median(seconds)) * 1000.0
     return latency
-
-
-def wait_for(file: Path, worker: subprocess.Popen[bytes], log: Path, timeout_s: float) -> None:
-    """Waits for a worker's file; ends the run with the log's last lines if the worker ends or is late."""
-    deadline = time.monotonic() + timeout_s
-    while not file.exists():
-        if worker.poll() is not None or time.monotonic() > deadline:
-            tail = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
-            raise SystemExit(f"benches: no {file.name} (status {worker.poll()}); {log}:\n{tail}")
-        time.sleep(0.05)
 
 
 def sent_times(bootstrap: str, topic: str) -> tuple[np.ndarray, np.ndarray]:

@@ -10,12 +10,12 @@ import json
 import shutil
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from pyspark.sql import functions as F
 
 from benches.common import spark as sessions
+from benches.common.worker import write_result
 from benches.peers import contender
 
 
@@ -47,11 +47,11 @@ def main() -> None:
         query.processAllAvailable()
         batches = [json.loads(p.json) for p in query.recentProgress]
         seconds = [p["durationMs"]["triggerExecution"] / 1000.0 for p in batches if p["numInputRows"] > 0]
-        Path(job["result"]).write_text(json.dumps({"batch_seconds": seconds, "finished": time.time()}))
     finally:
         query.stop()
         shutil.rmtree(folder, ignore_errors=True)
         spark.stop()
+    write_result(job, {"batch_seconds": seconds})
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from pyspark.sql import DataFrame, SparkSession
 from benches.common import spark as sessions
 from benches.common.cpu import tree_seconds
 from benches.common.progress import kept_rate
+from benches.common.worker import write_result
 from benches.peers import contender
 
 
@@ -83,8 +84,8 @@ def main() -> None:
         if job["measure"]:
             result["rate"] = measure(spark, job, model)
         results[model["name"]] = result
-    Path(job["result"]).write_text(json.dumps(results))
     spark.stop()
+    write_result(job, results)
 
 
 if __name__ == "__main__":
