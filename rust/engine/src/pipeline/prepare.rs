@@ -1,0 +1,52 @@
+//! The driver's check of a call: everything that can be known before a job starts is known after this.
+
+use super::call::{Argument, Call, InputMode, Prepared};
+use super::compile::Compiled;
+use super::describe::ddl;
+use crate::error::{SpecError, SpecErrors};
+use crate::spec::PipelineSpec;
+
+/// Checks a pipeline file whose models are loaded in this process; `sha256` has one hash per model, in file order.
+///
+/// # Errors
+/// Every fault found, with file, line and column.
+pub fn prepare_pipeline(yaml: &str, file: &str, sha256: &[String], mode: InputMode) -> Result<Prepared, SpecErrors> {
+    let mut spec = PipelineSpec::from_yaml(yaml, file)?;
+    if sha256.len() != spec.models.len() {
+        let message = format!("{} models, but {} hashes were given", spec.models.len(), sha256.len());
+        return Err(SpecError::new("INTERNAL", "models", message).into());
+    }
+    for (position, (model, loaded)) in spec.models.iter_mut().zip(sha256).enumerate() {
+        if let Some(wanted) = model.sha256.as_deref().filter(|wanted| !wanted.eq_ignore_ascii_case(loaded)) {
+            let message = format!("{} has sha256 {loaded}, the file wants {wanted}", model.uri);
+            let fault = SpecError::new("WRONG_MODEL", format!("models[{position}].sha256"), message)
+                .with_hint("the model was replaced: check it, then write its hash or leave the key out");
+            return Err(spec.locate(fault).into());
+        }
+        model.sha256 = Some(loaded.clone());
+    }
+    let json = spec.to_json();
+    let compiled = Compiled::pipeline(spec.clone(), mode)
+        .map_err(|faults| SpecErrors(faults.0.into_iter().map(|fault| spec.locate(fault)).collect()))?;
+    prepared(&Call::Pipeline { spec: json, mode }, &compiled)
+}
+
+/// Checks a model call whose model is loaded in this process. `model` is its location as the user wrote it.
+///
+/// # Errors
+/// Every fault found.
+pub fn prepare_predict(model: &str, sha256: &str, arguments: Vec<Argument>) -> Result<Prepared, SpecErrors> {
+    let schema = super::predict::schema_of(&arguments)?;
+    let compiled = Compiled::predict(model.to_owned(), sha256.to_owned(), schema)?;
+    prepared(&Call::Predict { model: model.to_owned(), sha256: sha256.to_owned(), arguments }, &compiled)
+}
+
+fn prepared(call: &Call, compiled: &Compiled) -> Result<Prepared, SpecErrors> {
+    Ok(Prepared {
+        call: serde_json::to_string(call).map_err(|e| SpecError::new("INTERNAL", "", e.to_string()))?,
+        input: ddl(compiled.input_schema().fields()),
+        optional: compiled.optional(),
+        output: ddl(compiled.output_schema().fields()),
+        plan: compiled.plan().to_owned(),
+    })
+}

@@ -1,0 +1,75 @@
+//! One task's way through a compiled call, batch by batch.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use arrow::record_batch::RecordBatch;
+
+use super::compile::PipelineRunner;
+use super::predict::PredictRunner;
+use crate::error::StageError;
+
+/// Work done since the runner was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StageTimes {
+    /// Rows that came in.
+    pub rows: u64,
+    /// Batches that came in.
+    pub batches: u64,
+    /// Rows that were rejected.
+    pub rejected: u64,
+    /// Time in the decoder.
+    pub decode: Duration,
+    /// Time in clean rules.
+    pub clean: Duration,
+    /// Time in feature expressions.
+    pub features: Duration,
+    /// Time in models.
+    pub inference: Duration,
+}
+
+impl StageTimes {
+    /// Runs `work` and gives its result and how long it took.
+    pub(super) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+        let start = Instant::now();
+        let result = work();
+        (result, start.elapsed())
+    }
+}
+
+/// Runs batches of one compiled call. Not shared between threads; make one per task.
+#[derive(Debug)]
+pub enum Runner {
+    /// A whole pipeline.
+    Pipeline(Box<PipelineRunner>),
+    /// One model on columns.
+    Predict(Box<PredictRunner>),
+}
+
+impl Runner {
+    /// The result for `batch`, row by row in line with it.
+    ///
+    /// `cancelled` is polled between stages.
+    ///
+    /// # Errors
+    /// See [`StageError`]; a bad row is never an error of a pipeline.
+    pub fn process(&mut self, batch: &RecordBatch, cancelled: &AtomicBool) -> Result<RecordBatch, StageError> {
+        match self {
+            Self::Pipeline(runner) => runner.process(batch, cancelled),
+            Self::Predict(runner) => runner.process(batch, cancelled),
+        }
+    }
+
+    /// What [`Runner::process`] has done so far.
+    pub fn times(&self) -> StageTimes {
+        match self {
+            Self::Pipeline(runner) => runner.times(),
+            Self::Predict(runner) => runner.times(),
+        }
+    }
+}
+
+/// Leaves the batch if the task was killed.
+pub(super) fn check(cancelled: &AtomicBool, stage: &'static str) -> Result<(), StageError> {
+    if cancelled.load(Ordering::Relaxed) { Err(StageError::Cancelled { stage }) } else { Ok(()) }
+}
