@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame
 
-from benches.events import DDL, FEATURES
+from benches.events import COLUMNS, DDL, FEATURES
 
 NAME = "firesteel"
 WHAT = "Firesteel pipeline over Kafka's columns"
@@ -24,6 +24,22 @@ models:
     outputs: {{score: "probabilities[1]"}}
 output: [event_id, ts, score]
 """
+
+
+DECODE_ONLY = """\
+name: bench-decode
+input:
+  format: json
+  schema: {schema}
+output: [{columns}]
+"""
+
+
+def decode_file(folder: Path) -> Path:
+    """Writes a pipeline that decodes the benchmark's columns and does nothing else, and gives the file's path."""
+    file = folder / "decode.yaml"
+    file.write_text(DECODE_ONLY.format(schema=DDL, columns=", ".join(COLUMNS)))
+    return file
 
 
 def pipeline_file(model: Path, tensor: str) -> Path:
