@@ -1,33 +1,28 @@
-"""Benchmarks that are programs of their own (Rust, Java): run one, take the JSON that it prints."""
+"""Benchmarks that are programs of their own (Rust, Java): how they are run."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from benches.common.paths import ROOT, TARGET
-from benches.common.report import Figure
 
-TIMEOUT_S = 1800
+TIMEOUT_S = 3600
 
 
-def printed_json(command: Sequence[str], env: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Runs a program in the repository's root; its standard output is one JSON object, its messages go to stderr."""
-    done = subprocess.run(
-        command,
-        stdout=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        cwd=ROOT,
-        env={**os.environ, **(env or {})},
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+def run(command: Sequence[str], *, stdout: int | None = None) -> bytes:
+    """Runs a program in the repository's root; a failure ends the benchmark with the command's name."""
+    done = subprocess.run(command, stdout=stdout, stdin=subprocess.DEVNULL, cwd=ROOT, timeout=TIMEOUT_S, check=False)
     if done.returncode != 0:
-        raise SystemExit(f"benches: {' '.join(command[:6])} failed with {done.returncode}")
-    text = done.stdout.decode()
+        raise SystemExit(f"benches: {' '.join(command[:9])} … failed with {done.returncode}")
+    return done.stdout or b""
+
+
+def printed_json(command: Sequence[str]) -> dict[str, Any]:
+    """Runs a program whose standard output is one JSON object; its messages go to standard error."""
+    text = run(command, stdout=subprocess.PIPE).decode()
     return dict(json.loads(text[text.index("{") :]))
 
 
@@ -37,8 +32,3 @@ def cargo_run(package: str, *arguments: str, example: str | None = None) -> list
     if example is not None:
         command += ["--example", example]
     return [*command, "--", *arguments]
-
-
-def figures(printed: Mapping[str, Any]) -> list[Figure]:
-    """The figures of a program that prints ``{"figures": [{case, who, unit, values}]}``."""
-    return [Figure(f["case"], f["who"], f["unit"], tuple(f["values"])) for f in printed["figures"]]

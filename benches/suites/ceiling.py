@@ -11,7 +11,7 @@ import argparse
 from benches import make_models
 from benches.common import kafka, programs
 from benches.common.paths import MODELS, ONNXRUNTIME, WORK, need
-from benches.common.report import Report
+from benches.common.report import Figure, Report
 from benches.peers.firesteel import decode_file, pipeline_file
 
 THREADS = 2
@@ -41,5 +41,5 @@ def run(args: argparse.Namespace) -> Report:
         arguments = ["--bootstrap", bootstrap, "--topic", topic, "--threads", str(THREADS)]
         arguments += ["--repetitions", str(args.repetitions), "--onnxruntime", str(ONNXRUNTIME), *pipelines]
         printed = programs.printed_json(programs.cargo_run("firesteel-ceiling", *arguments))
-    report.figures += programs.figures(printed)
+    report.figures += [Figure(f["case"], f["who"], f["unit"], tuple(f["values"])) for f in printed["figures"]]
     return report

@@ -69,8 +69,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "rows_per_batch": ROWS_PER_BATCH,
             "bytes_per_row": bytes as f64 / rows as f64,
             "repetitions": REPETITIONS,
-            "firesteel_rows_per_s": {"median": ours.median, "spread": ours.spread},
-            "arrow_json_rows_per_s": {"median": peer.median, "spread": peer.spread},
+            "firesteel_rows_per_s": {"median": ours.median, "spread": ours.spread, "values": ours.values},
+            "arrow_json_rows_per_s": {"median": peer.median, "spread": peer.spread, "values": peer.values},
             "ratio": ratio,
         }));
     }
@@ -117,13 +117,16 @@ impl CoreClock {
 struct Rate {
     median: f64,
     spread: f64,
+    /// In the order in which they ran.
+    values: Vec<f64>,
 }
 
 impl Rate {
-    fn of(mut rates: Vec<f64>) -> Self {
+    fn of(values: Vec<f64>) -> Self {
+        let mut rates = values.clone();
         rates.sort_by(f64::total_cmp);
         let median = rates[rates.len() / 2];
-        Self { median, spread: (rates[rates.len() - 1] - rates[0]) / median }
+        Self { median, spread: (rates[rates.len() - 1] - rates[0]) / median, values }
     }
 }
 
