@@ -1,0 +1,129 @@
+package io.firesteel.spark.job
+
+import java.nio.file.Paths
+import java.util.concurrent.TimeUnit
+
+import org.apache.hadoop.util.ShutdownHookManager
+import org.apache.spark.SparkConf
+import org.apache.spark.sql.functions._
+import org.apache.spark.sql.streaming.{StreamingQuery, StreamingQueryException, Trigger}
+import org.apache.spark.sql.{DataFrame, Observation, SparkSession}
+import org.apache.spark.storage.StorageLevel
+
+import scala.util.control.NonFatal
+
+/**
+ * The streaming query of a job: source, one transformation per micro-batch, sinks, books.
+ *
+ * A batch is transformed once and kept until all sinks have it. Lives on the driver; `foreachBatch` runs in the
+ * query's thread, the listener in Spark's listener thread, the stop in a shutdown hook.
+ */
+private[spark] object ScoringQuery {
+  private val ExtensionsKey = "spark.sql.extensions"
+  private val Extensions = "io.firesteel.spark.FiresteelExtensions"
+  /** How long a SIGTERM waits for the batch in progress before it interrupts it, in seconds. */
+  private val StopSeconds = 60L
+  /** Before Spark's own hook (priority 50), which stops the context. */
+  private val HookPriority = 100
+
+  /** Runs to the end of the query; gives the failure that ended it, if any. Throws [[WrongOption]] before the start. */
+  def run(options: JobOptions): Option[Throwable] = {
+    val spark = session()
+    val hadoop = spark.sparkContext.hadoopConfiguration
+    def folder(path: String) = new OwnedFolder(path, hadoop, () => currentQueryId(spark))
+    val existing = OwnedFolder.queryOf(options.checkpoint, hadoop)
+    val folders = Seq(options.outputParquet, options.rejectedParquet).map(_.map(folder))
+    folders.flatten.foreach(_.check(existing))
+
+    val kafka = options.kafka + ("kafka.bootstrap.servers" -> options.bootstrapServers)
+    val scores = folders(0).map(new ParquetSink("scores", _)).toSeq ++
+      options.outputTopic.map(TopicSink.scores(_, options.outputKey, kafka))
+    val rejected = folders(1).map(new ParquetSink("rejected rows", _)).toSeq ++
+      options.rejectedTopic.map(TopicSink.rejected(_, kafka))
+    (scores ++ rejected).foreach(sink => println(sink.guarantee))
+
+    val books = new Books(options.progressFile.map(file => new ProgressFile(Paths.get(file))))
+    spark.streams.addListener(books)
+    val query = start(spark, options, kafka, new BatchWork(options.pipeline, scores, rejected, books))
+    books.started(query.id.toString, (scores ++ rejected).map(_.guarantee))
+    stopOnSignal(query, books)
+    val failure = awaitEnd(query)
+    books.awaitEnd(query.runId)
+    if (!books.isStopping) spark.stop()
+    failure
+  }
+
+  private def session(): SparkSession = {
+    val extensions = new SparkConf().getOption(ExtensionsKey).toSeq.flatMap(_.split(',')).map(_.trim)
+    SparkSession.builder()
+      .config(ExtensionsKey, (extensions.filter(_.nonEmpty) :+ Extensions).distinct.mkString(","))
+      .config("spark.sql.session.timeZone", "UTC")
+      .getOrCreate()
+  }
+
+  private def start(spark: SparkSession, options: JobOptions, kafka: Map[String, String], work: BatchWork): StreamingQuery = {
+    val reader = spark.readStream
+      .format("kafka")
+      .options(kafka)
+      .option("subscribe", options.topic)
+      .option("startingOffsets", options.startingOffsets)
+      .option("failOnDataLoss", options.failOnDataLoss)
+    val source = options.maxOffsetsPerTrigger.fold(reader)(reader.option("maxOffsetsPerTrigger", _)).load()
+    val trigger = options.trigger match {
+      case TriggerChoice.AvailableNow => Trigger.AvailableNow()
+      case TriggerChoice.ProcessingTime(interval) => Trigger.ProcessingTime(interval)
+    }
+    val writer = source.writeStream
+      .option("checkpointLocation", options.checkpoint)
+      .trigger(trigger)
+      .foreachBatch((batch: DataFrame, id: Long) => work.run(batch, id))
+    options.queryName.fold(writer)(writer.queryName).start()
+  }
+
+  /** None when the query ended by itself or was stopped. */
+  private def awaitEnd(query: StreamingQuery): Option[Throwable] =
+    try {
+      query.awaitTermination()
+      None
+    } catch { case failed: StreamingQueryException => Some(failed) }
+
+  /** The query that runs in this thread; Spark sets the property for every micro-batch. */
+  private def currentQueryId(spark: SparkSession): String = spark.sparkContext.getLocalProperty("sql.streaming.queryId")
+
+  private def stopOnSignal(query: StreamingQuery, books: Books): Unit =
+    ShutdownHookManager.get().addShutdownHook(
+      () =>
+        if (query.isActive) {
+          books.stopAfterBatch(TimeUnit.SECONDS.toMillis(StopSeconds))
+          query.stop()
+        },
+      HookPriority,
+      StopSeconds + 30,
+      TimeUnit.SECONDS
+    )
+}
+
+/** What happens to one micro-batch. */
+private[job] final class BatchWork(pipeline: String, scores: Seq[Sink], rejected: Seq[Sink], books: Books) {
+
+  def run(batch: DataFrame, id: Long): Unit = books.during(id) {
+    val seen = Observation()
+    val rows = batch.select("value", "topic", "partition", "offset").observe(seen, count(lit(1)).as("rows"))
+    val call = call_function("firesteel_pipeline", lit(pipeline), struct("*"))
+    val transformed = rows.select(call.as("_f")).select("_f.*").persist(StorageLevel.MEMORY_AND_DISK)
+    try {
+      val counts = BatchCounts.of(transformed, () => seen.get("rows").asInstanceOf[Long])
+      counts.check(id)
+      val accepted = transformed.where(col("_rejected").isNull).drop("_rejected")
+      scores.foreach(_.write(accepted, id))
+      val refused = transformed.where(col("_rejected").isNotNull).select("_rejected.*")
+      rejected.foreach(_.write(refused, id))
+      counts
+    } finally forget(transformed)
+  }
+
+  private def forget(cached: DataFrame): Unit =
+    try {
+      val _ = cached.unpersist(blocking = false)
+    } catch { case NonFatal(_) => () } // The context is gone, and the cache with it.
+}
