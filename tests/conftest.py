@@ -14,9 +14,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 import firesteel
-from harness.broker import Broker
-from harness.maven import kafka_connector_jars
-from support import places
+from tests.harness.broker import Broker
+from tests.harness.maven import kafka_connector_jars
+from tests.support import places
 
 # Timestamps reach Python in the process's zone; the engine's is UTC.
 os.environ["TZ"] = "UTC"

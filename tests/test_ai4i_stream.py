@@ -19,8 +19,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 import firesteel
-from support import golden, kafka, proof, streams, train
-from support.places import shared
+from tests.support import golden, kafka, proof, streams, train
+from tests.support.places import shared
 
 PARTITIONS = 3
 NAMES = ["udi", "product", "type", "air_k", "process_k", "speed_rpm", "torque_nm", "wear_min", "failure"]

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from benches.common.progress import kept_rate
 from benches.common.report import Bar, Figure, Report
 from benches.suites.inference import turned

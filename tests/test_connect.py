@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from support import drivers, golden, small
+from tests.support import drivers, golden, small
 
 
 @pytest.fixture(scope="module")

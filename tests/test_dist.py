@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support import places
+from tests.support import places
 
 LIBRARY = "libfiresteel.so"
 RUNTIME = "libonnxruntime.so"

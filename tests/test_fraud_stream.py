@@ -17,8 +17,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 import firesteel
-from support import golden, kafka, proof, streams, train
-from support.places import shared
+from tests.support import golden, kafka, proof, streams, train
+from tests.support.places import shared
 
 PARTITIONS = 4
 ROWS = 1_754_155

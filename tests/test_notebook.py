@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from support.places import ROOT
+from tests.support.places import ROOT
 
 NOTEBOOK = ROOT / "notebooks" / "quickstart.ipynb"
 #: Seconds for one cell; the slowest starts Spark.

@@ -15,7 +15,7 @@ import firesteel
 import firesteel.errors
 import firesteel.spec
 from firesteel import _spark
-from support.places import ROOT
+from tests.support.places import ROOT
 
 
 class Settings:

@@ -14,8 +14,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 import firesteel
 from firesteel import notebook
-from support import golden, proof
-from support.places import FULL, TEST_MODELS
+from tests.support import golden, proof
+from tests.support.places import FULL, TEST_MODELS
 
 #: Those with golden outputs; the others in the folder are there to be refused.
 MODELS = sorted(path.with_suffix("").with_suffix(".onnx") for path in TEST_MODELS.glob("*.golden.json"))

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 
 import firesteel
 from firesteel import notebook
-from support import golden, proof, streams, train
+from tests.support import golden, proof, streams, train
 
 ROWS = 2_000
 GROUPS = 5

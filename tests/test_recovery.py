@@ -17,11 +17,11 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 import firesteel
-from support import checkpoints, cluster, kafka, proof, small, streams
-from support.jobs import Job
-from support.places import FULL, ROOT
-from support.points import Points, assert_all_once
-from support.submit import SparkProgram, submit_command
+from tests.support import checkpoints, cluster, kafka, proof, small, streams
+from tests.support.jobs import Job
+from tests.support.places import FULL, ROOT
+from tests.support.points import Points, assert_all_once
+from tests.support.submit import SparkProgram, submit_command
 
 pytestmark = pytest.mark.faults
 
@@ -130,6 +130,7 @@ def test_stream_job_killed_in_a_batch_and_robbed_of_a_commit_loses_and_doubles_n
     assert checkpoints.committed(job.checkpoint) == forgotten
     assert_all_once(spark, str(job.scores), POINTS, filled.files)
     job.assert_rejected(spark, int(POINTS.bad.sum()))
+    job.assert_native()
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 
 import firesteel
-from support import kafka, proof, streams, train
+from tests.support import kafka, proof, streams, train
 
 PARTITIONS = 3
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support import drivers, golden, places, small
+from tests.support import drivers, golden, places, small
 
 
 @pytest.fixture(scope="module")

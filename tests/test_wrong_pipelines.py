@@ -10,7 +10,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 import firesteel
-from support import small
+from tests.support import small, submit
+from tests.support.jobs import Job
 
 RIGHT = """\
 name: card-fraud
@@ -141,27 +142,40 @@ def test_a_session_without_firesteel_says_how_to_get_it() -> None:
     assert "firesteel.configure(SparkSession.builder)" in str(explained)
 
 
-@pytest.mark.parametrize("dry_run", [True, False])
+def submitted(file: Path, jar: Path, folder: Path, *options: str) -> tuple[int, str]:
+    """StreamJob's exit code and output. No broker is there: nothing may get as far as wanting one."""
+    job = Job(file, "127.0.0.1:1", "nothing", folder, jar, [])
+    with submit.SparkProgram(job.command(*options), folder / "job.log") as program:
+        code = program.wait(90)
+        assert not job.checkpoint.exists()
+        assert not job.scores.exists()
+        assert not job.rejected.exists()
+        return code, program.output()
+
+
+@pytest.mark.parametrize("options", [("--dry-run",), ()], ids=["dry run", "real run"])
 def test_stream_job_refuses_with_the_same_words_and_an_exit_code(
-    dry_run: bool, folder: Path, jar: Path, tmp_path: Path
+    options: tuple[str, ...], folder: Path, jar: Path, tmp_path: Path
 ) -> None:
     file = folder / "job.yaml"
     file.write_text(RIGHT.replace("features:\n", "featurs:\n", 1))
-    code, output = dry_run_job(file, jar, tmp_path, dry_run=dry_run)
-    assert code != 0
+    code, output = submitted(file, jar, tmp_path, *options)
+    assert code == 2, output
     assert f"{file}:{place(file.read_text(), 'featurs')}: UNKNOWN_KEY: " in output
     assert "did you mean features?" in output
     assert "at io.firesteel" not in output, "a user's mistake is not answered by a stack trace"
-    assert not (tmp_path / "out").exists()
-    assert not (tmp_path / "checkpoint").exists()
 
 
 def test_stream_job_shows_the_plan_of_a_right_file_and_starts_nothing(folder: Path, jar: Path, tmp_path: Path) -> None:
     file = folder / "right.yaml"
     file.write_text(RIGHT)
-    code, output = dry_run_job(file, jar, tmp_path, dry_run=True)
+    code, output = submitted(file, jar, tmp_path, "--dry-run")
     assert code == 0, output
-    for shown in ("card-fraud", "x_log", "small", "score"):
+    for shown in ("card-fraud", "x_log", "small", "score", "Nothing was started"):
         assert shown in output
-    assert not (tmp_path / "out").exists()
-    assert not (tmp_path / "checkpoint").exists()
+
+
+def test_stream_job_refuses_an_option_that_it_does_not_know(folder: Path, jar: Path, tmp_path: Path) -> None:
+    code, output = submitted(folder / "right.yaml", jar, tmp_path, "--outptu-topic", "t")
+    assert code == 2, output
+    assert "--outptu-topic is unknown (did you mean --output-topic?)" in output

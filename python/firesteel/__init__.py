@@ -8,8 +8,9 @@ Examples
 >>> from pyspark.sql import SparkSession
 >>> import firesteel
 >>> spark = firesteel.configure(SparkSession.builder).getOrCreate()
->>> scored = firesteel.Pipeline.load("fraud.yaml").transform(events)
->>> firesteel.accepted(scored).show()
+>>> scored = firesteel.Pipeline.load("fraud.yaml").transform(df)
+>>> firesteel.accepted(scored).count(), firesteel.rejected(scored).count()
+(2, 1)
 """
 
 from firesteel._spark import configure, find_jar

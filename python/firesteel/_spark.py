@@ -87,7 +87,8 @@ def configure(builder: SparkSession.Builder, *, jar: str | os.PathLike[str] | No
     --------
     >>> from pyspark.sql import SparkSession
     >>> spark = firesteel.configure(SparkSession.builder.master("local[2]")).getOrCreate()
-    >>> spark.sql("SHOW FUNCTIONS LIKE 'firesteel*'").show()
+    >>> spark.conf.get("spark.sql.extensions")
+    'io.firesteel.spark.FiresteelExtensions'
     """
     path = str(find_jar() if jar is None else jar)
     options: Mapping[str, Any] = getattr(builder, "_options", {})

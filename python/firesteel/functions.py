@@ -44,12 +44,22 @@ def predict(model: str | os.PathLike[str], *columns: Column | str) -> Column:
     Examples
     --------
     >>> import firesteel
-    >>> scored = df.select("id", firesteel.predict("models/fraud.onnx", "amount", "age").alias("p"))
-    >>> scored.where("p.label = 1").orderBy("p.probabilities")
+    >>> p = firesteel.predict("models/fraud.onnx", "amount", "age").alias("p")
+    >>> df.select("id", p).select("id", "p.label").orderBy("id").show()
+    +---+-----+
+    | id|label|
+    +---+-----+
+    |  1|    0|
+    |  2|    1|
+    |  3| NULL|
+    +---+-----+
+    <BLANKLINE>
 
-    The same in SQL:
+    The same in SQL, in the WHERE clause:
 
-    >>> spark.sql("SELECT id, firesteel_predict('/models/fraud.onnx', amount, age).label FROM events")
+    >>> df.createOrReplaceTempView("events")
+    >>> spark.sql("SELECT id FROM events WHERE firesteel_predict('models/fraud.onnx', amount, age).label = 1").collect()
+    [Row(id=2)]
     """
     from pyspark.sql import functions as F
 
@@ -66,8 +76,9 @@ def accepted(df: DataFrame) -> DataFrame:
 
     Examples
     --------
+    >>> scored = firesteel.Pipeline.load("fraud.yaml").transform(df)
     >>> firesteel.accepted(scored).columns
-    ['transaction_id', 'customer_id', 'score']
+    ['id', 'score']
     """
     return df.filter(f"{REJECTED} IS NULL").drop(REJECTED)
 
@@ -82,7 +93,9 @@ def rejected(df: DataFrame) -> DataFrame:
 
     Examples
     --------
-    >>> firesteel.rejected(scored).groupBy("stage", "code").count().show()
+    >>> scored = firesteel.Pipeline.load("fraud.yaml").transform(df)
+    >>> firesteel.rejected(scored).groupBy("stage", "code").count().collect()
+    [Row(stage='models', code='NULL_FEATURE', count=1)]
     """
     return df.filter(f"{REJECTED} IS NOT NULL").select(f"{REJECTED}.*")
 

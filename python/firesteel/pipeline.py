@@ -15,7 +15,6 @@ from firesteel.errors import NotInstalledError, PipelineError
 from firesteel.functions import driver_path
 
 if TYPE_CHECKING:
-    from pyspark.errors import PySparkException
     from pyspark.sql import DataFrame
 
 __all__ = ["Pipeline"]
@@ -78,10 +77,13 @@ class Pipeline:
 
         Examples
         --------
-        >>> events = spark.readStream.format("kafka").options(**kafka).load()
-        >>> scored = firesteel.Pipeline.load("fraud.yaml").transform(events)
-        >>> firesteel.accepted(scored).writeStream.format("parquet").start("scores")
+        >>> scored = firesteel.Pipeline.load("fraud.yaml").transform(df)
+        >>> scored.columns
+        ['id', 'score', '_rejected']
+        >>> firesteel.accepted(scored).count() + firesteel.rejected(scored).count() == df.count()
+        True
         """
+        from py4j.protocol import Py4JJavaError
         from pyspark.errors import PySparkException
         from pyspark.sql import functions as F
 
@@ -90,11 +92,14 @@ class Pipeline:
         try:
             # A projection of a projection: the call stands once, and is evaluated once per row.
             return df.select(call.alias("_firesteel")).select("_firesteel.*")
-        except PySparkException as error:
-            raise _explained(error) from error
+        except (PySparkException, Py4JJavaError) as error:
+            explained = _explained(error)
+            if explained is error:
+                raise
+            raise explained from error
 
 
-def _explained(error: PySparkException) -> Exception:
+def _explained(error: Exception) -> Exception:
     """Give the engine's refusal its own class; any other failure stays as Spark raised it."""
     text = str(error)
     if "UNRESOLVED_ROUTINE" in text and _FUNCTION in text:

@@ -6,8 +6,9 @@ Arguments: bootstrap servers, topic, pipeline file, output folder.
 
 import sys
 
-import firesteel
 from pyspark.sql import SparkSession
+
+import firesteel
 
 bootstrap, topic, pipeline, folder = sys.argv[1:]
 spark = SparkSession.builder.getOrCreate()

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from harness.broker import free_ports
-from support.submit import SparkProgram, spark_class
+from tests.harness.broker import free_ports
+from tests.support.submit import SparkProgram, spark_class
 
 HOST = "127.0.0.1"
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from support import submit
-from support.places import ROOT
+from tests.support import submit
+from tests.support.places import ROOT
 
 
 def answer_of(

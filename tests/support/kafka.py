@@ -8,8 +8,8 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-from harness import topics
-from harness.broker import MAX_RECORD_BYTES
+from tests.harness import topics
+from tests.harness.broker import MAX_RECORD_BYTES
 
 
 def new_topic(bootstrap: str, stem: str, *, partitions: int = 1) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from support import golden, small
+from tests.support import golden, small
 
 #: Every so many rows one lacks its id, which the pipeline requires.
 BAD_EVERY = 1_000

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import firesteel
-from support import train
+from tests.support import train
 
 INPUT = train.INPUT
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pyspark
 
-from harness.process import Program
-from support.places import ROOT
+from tests.harness.process import Program
+from tests.support.places import ROOT
 
 SPARK_HOME = Path(pyspark.__file__).resolve().parent
 

@@ -60,9 +60,11 @@ def metrics(df: DataFrame) -> list[OperatorMetrics]:
 
     Examples
     --------
+    >>> from firesteel import notebook
+    >>> scored = firesteel.Pipeline.load("fraud.yaml").transform(df)
     >>> pandas = scored.toPandas()
-    >>> firesteel.notebook.metrics(scored)[0].values["rows"]
-    1000
+    >>> notebook.metrics(scored)[0].values["rows"]
+    3
     """
     if not is_classic(df):
         raise TypeError("NO_METRICS: a Spark Connect client has no executed plan; open the server's Spark UI instead")
@@ -78,7 +80,10 @@ def plan(df: DataFrame) -> str:
 
     Examples
     --------
-    >>> print(firesteel.notebook.plan(scored))
+    >>> from firesteel import notebook
+    >>> scored = firesteel.Pipeline.load("fraud.yaml").transform(df)
+    >>> "FiresteelEval" in notebook.plan(scored)
+    True
     """
     import contextlib
     import io
