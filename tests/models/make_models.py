@@ -272,6 +272,20 @@ def hand_made():
             [axes],
         ),
     )
+    # A model whose file takes any width, but whose weights take four.
+    w = numpy_helper.from_array(np.ones((4, 1), dtype=np.float32), "w")
+    write("open_width", graph_model([helper.make_node("MatMul", ["X", "w"], ["y"])], [info("X", TensorProto.FLOAT, ["n", "c"])], [info("y", TensorProto.FLOAT, ["n", 1])], [w]))
+    # A ZipMap in a file that imports no operators but ai.onnx.ml.
+    nodes = [
+        helper.make_node("Normalizer", ["X"], ["p"], norm="L2", domain="ai.onnx.ml"),
+        helper.make_node("ZipMap", ["p"], ["classes"], classlabels_strings=["a", "b"], domain="ai.onnx.ml"),
+    ]
+    maps = helper.make_sequence_type_proto(helper.make_map_type_proto(TensorProto.STRING, helper.make_tensor_type_proto(TensorProto.FLOAT, None)))
+    only_ml = graph_model(nodes, [info("X", TensorProto.FLOAT, ["n", 2])], [helper.make_value_info("classes", maps)])
+    del only_ml.opset_import[:]
+    only_ml.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))
+    two = [{"name": name, "type": "double"} for name in FEATURES[:2]]
+    write("zipmap_only_ml", only_ml, {"X": matrix(ROWS)[:, :2].astype(np.float32)}, two)
     # A model that can't run one row at a time.
     write(
         "fixed_rows",

@@ -10,7 +10,8 @@ use firesteel_engine::model::NullPolicy;
 use model_support::{bytes, column, features, model, root, scorer};
 use serde_json::Value;
 
-const MODELS: [&str; 14] = [
+const MODELS: [&str; 15] = [
+    "zipmap_only_ml",
     "lr",
     "lr_zipmap",
     "lr_three_zipmap",

@@ -103,11 +103,17 @@ fn columns_that_do_not_fit_are_refused() {
 }
 
 #[test]
-fn a_model_that_can_never_work_is_refused_by_the_trial_run() {
-    // `arrays` takes any width in its file, but gives what it gets; `deep` declares three.
-    let two = features(1).project(&[0, 1]).unwrap();
-    assert!(scorer(&model("arrays"), &two, &[], NullPolicy::Reject).is_ok());
-    // A lookup model works on zero; a NaN policy on its int64 input can't.
+fn a_model_that_fails_on_zeros_is_refused_by_the_trial_run() {
+    // The file takes any number of columns, its weights take four.
+    let error = refused("open_width", &features(1).project(&[0, 1]).unwrap(), &[("s", "y")]);
+    assert_eq!((error.condition, error.path.as_str()), ("MODEL_TRIAL", "models[0]"), "{error}");
+    assert!(error.message.starts_with("the model fails on a row of zeros: "), "{error}");
+    let four = features(1).project(&[0, 1, 2, 3]).unwrap();
+    assert!(scorer(&model("open_width"), &four, &[("s", "y")], NullPolicy::Reject).unwrap().notes().is_empty());
+}
+
+#[test]
+fn nan_for_null_needs_inputs_of_floats() {
     let keys = RecordBatch::try_from_iter([("key", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]).unwrap();
     let error = scorer(&model("lookup"), &keys, &[], NullPolicy::Nan).unwrap_err();
     assert_eq!((error.condition, error.path.as_str()), ("MODEL_NULLS", "models[0].nulls"));
