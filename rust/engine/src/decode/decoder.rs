@@ -28,7 +28,7 @@ pub struct Decoder {
 #[derive(Debug)]
 enum Reader {
     Json(JsonReader),
-    Csv(CsvReader),
+    Csv(Box<CsvReader>),
 }
 
 impl Decoder {
@@ -47,7 +47,7 @@ impl Decoder {
         let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
         let reader = match options.format {
             Format::Json => Reader::Json(JsonReader::try_new(&names, options.max_depth)?),
-            Format::Csv => Reader::Csv(CsvReader::try_new(&names, &options.csv)?),
+            Format::Csv => Reader::Csv(Box::new(CsvReader::try_new(&names, &options.csv)?)),
         };
         Ok(Self { schema: schema.clone(), max_record_bytes: options.max_record_bytes, reader, columns })
     }

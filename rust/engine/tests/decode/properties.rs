@@ -245,7 +245,7 @@ proptest! {
             }
             let text = |column: usize| {
                 let column = staged.kept.column(column).as_string::<i32>();
-                column.is_valid(kept).then(|| Value::from(column.value(kept))).unwrap_or(Value::Null)
+                if column.is_valid(kept) { Value::from(column.value(kept)) } else { Value::Null }
             };
             let n = staged.kept.column(0).as_primitive::<Int64Type>();
             prop_assert_eq!(n.is_valid(kept).then(|| n.value(kept)), field("n").as_i64());
