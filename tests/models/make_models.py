@@ -122,9 +122,7 @@ def write(name, model, feed=None, columns=None):
         "outputs": {out.name: encode(array) for out, array in zip(sess.get_outputs(), whole, strict=True)},
     }
     (HERE / f"{name}.golden.json").write_text(json.dumps(golden, separators=(",", ":")) + "\n")
-    print(
-        f"{name}: {len(data)} bytes, inputs {[(i.name, i.type, i.shape) for i in sess.get_inputs()]}, outputs {[(o.name, o.type, o.shape) for o in sess.get_outputs()]}"
-    )
+    print(f"{name}: {len(data)} bytes, {len(whole)} outputs")
 
 
 def external(tensor, location):
@@ -274,13 +272,22 @@ def hand_made():
     )
     # A model whose file takes any width, but whose weights take four.
     w = numpy_helper.from_array(np.ones((4, 1), dtype=np.float32), "w")
-    write("open_width", graph_model([helper.make_node("MatMul", ["X", "w"], ["y"])], [info("X", TensorProto.FLOAT, ["n", "c"])], [info("y", TensorProto.FLOAT, ["n", 1])], [w]))
+    write(
+        "open_width",
+        graph_model(
+            [helper.make_node("MatMul", ["X", "w"], ["y"])],
+            [info("X", TensorProto.FLOAT, ["n", "c"])],
+            [info("y", TensorProto.FLOAT, ["n", 1])],
+            [w],
+        ),
+    )
     # A ZipMap in a file that imports no operators but ai.onnx.ml.
     nodes = [
         helper.make_node("Normalizer", ["X"], ["p"], norm="L2", domain="ai.onnx.ml"),
         helper.make_node("ZipMap", ["p"], ["classes"], classlabels_strings=["a", "b"], domain="ai.onnx.ml"),
     ]
-    maps = helper.make_sequence_type_proto(helper.make_map_type_proto(TensorProto.STRING, helper.make_tensor_type_proto(TensorProto.FLOAT, None)))
+    scores = helper.make_map_type_proto(TensorProto.STRING, helper.make_tensor_type_proto(TensorProto.FLOAT, None))
+    maps = helper.make_sequence_type_proto(scores)
     only_ml = graph_model(nodes, [info("X", TensorProto.FLOAT, ["n", 2])], [helper.make_value_info("classes", maps)])
     del only_ml.opset_import[:]
     only_ml.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))

@@ -8,6 +8,7 @@
 //! user's page.
 
 mod bind;
+mod call;
 mod convert;
 mod error;
 mod logging;
