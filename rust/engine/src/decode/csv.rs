@@ -5,9 +5,10 @@
 
 use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
 
-use super::columns::{Columns, Store};
+use super::columns::Columns;
 use super::fault::{Fault, Parsed};
 use super::options::CsvOptions;
+use super::store::Store;
 use super::text::{base64, decimal, number, timestamp};
 use crate::error::SpecError;
 use crate::stage::RejectCode;

@@ -11,6 +11,7 @@ mod decoder;
 mod fault;
 mod json;
 mod options;
+mod store;
 mod swar;
 mod text;
 

@@ -1,8 +1,8 @@
 //! One JSON value into one column, by the column's type.
 
 use super::{skip, string};
-use crate::decode::columns::Store;
 use crate::decode::fault::{Fault, Parsed};
+use crate::decode::store::Store;
 use crate::decode::text::{base64, decimal, number, timestamp};
 
 /// Pushes the value that starts at `at` with byte `first` and gives one past its end; `None` (and nothing pushed) if
