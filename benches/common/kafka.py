@@ -36,7 +36,7 @@ def topic(bootstrap: str, stem: str, **config: str) -> Iterator[str]:
         yield name
     finally:
         # Named, so that it lives until the answer comes: a dropped client ends its requests.
-        admin = AdminClient({"bootstrap.servers": bootstrap})
+        admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 4})
         admin.delete_topics([name])[name].result(timeout=60)
 
 

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Pace and duration; the defaults are those of the published table."""
     parser.add_argument("--rate", type=int, default=20_000, help="events per second")
     parser.add_argument("--seconds", type=int, default=60, help="measured seconds of each run")
-    parser.add_argument("--warmup-seconds", type=int, default=20, help="seconds before that, which do not count")
+    parser.add_argument("--warmup-seconds", type=int, default=30, help="seconds before that, which do not count")
     parser.add_argument("--repetitions", type=int, default=3, help="timed repetitions of each contender")
     parser.add_argument("--model", default="gbdt100", help=f"one of {', '.join(make_models.MODELS)}")
     parser.add_argument("--contenders", default=",".join((*PEERS, US)), help="comma-separated")

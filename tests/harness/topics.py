@@ -14,7 +14,7 @@ def create(bootstrap: str, name: str, *, partitions: int = 1, **config: str) -> 
     """Create a topic; fails if it exists."""
     topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config)
     # Named, so that it lives until the answer comes: a dropped client ends its requests.
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 4})
     admin.create_topics([topic])[name].result(timeout=TIMEOUT_S)
 
 
