@@ -212,14 +212,15 @@ def pretty(value: float) -> str:
 
 
 def plot_grouped(report: Report, path: Path) -> None:
-    """Bars grouped by case, one colour per contender, whiskers from min to max."""
+    """Bars grouped by case, one colour per contender, whiskers from min to max; figures of the first one's unit."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    cases = list(dict.fromkeys(f.case for f in report.figures))
-    names = list(dict.fromkeys(f.who for f in report.figures))
+    shown = [f for f in report.figures if f.unit == report.figures[0].unit]
+    cases = list(dict.fromkeys(f.case for f in shown))
+    names = list(dict.fromkeys(f.who for f in shown))
     width = 0.8 / max(1, len(names))
     figure, axes = plt.subplots(figsize=(1.6 + 2.6 * max(1, len(cases)), 4.2), layout="constrained")
     for n, who in enumerate(names):
