@@ -5,9 +5,8 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterable
 
-from tests.harness import maven
-
 from benches.common.paths import JAR, ROOT, WORK, need
+from tests.harness import maven
 
 PEERS = ROOT / "benches" / "peers"
 FOLDER = WORK / "jars"

@@ -8,11 +8,11 @@ import uuid
 from collections.abc import Iterator
 
 from confluent_kafka.admin import AdminClient
-from tests.harness import topics
-from tests.harness.broker import Broker
 
 from benches import make_models
 from benches.common.paths import CLI, need
+from tests.harness import topics
+from tests.harness.broker import Broker
 
 PARTITIONS = 8
 

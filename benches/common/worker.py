@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.harness.process import Program
-
 from benches.common.paths import ROOT, WORK
+from tests.harness.process import Program
 
 POLL_S = 0.05
 
