@@ -1,1 +1,80 @@
-//! features.
+//! New columns from SQL expressions, in Spark's dialect.
+//!
+//! Third on a record's way, after clean. Parses with `datafusion-sql`, types with Spark's own rules, and evaluates
+//! DataFusion's physical expressions over kernels that give Spark's answers ([`functions`] lists them). A row on
+//! which an expression fails is rejected; the others go on. Row by row, so neither batch size nor order matters.
+//! Start at [`Features::process`]; `docs/reference/expressions.md` is the dialect.
+
+mod coerce;
+mod compiled;
+mod dialect;
+pub mod functions;
+mod kernels;
+mod lower;
+mod rows;
+#[cfg(test)]
+mod tests;
+mod typed;
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use indexmap::IndexMap;
+
+pub use self::compiled::{CompiledExpr, Evaluated};
+pub(crate) use self::rows::Rows;
+use crate::error::{SpecError, StageError};
+use crate::stage::{RejectCode, Staged};
+
+/// Appends one column per feature. Guarantees: 1. order kept; 2. rows in = rows kept + rows rejected; 3. a row's
+/// values depend on that row only.
+#[derive(Debug)]
+pub struct Features {
+    /// Each compiled against the input's columns and the features before it.
+    features: Vec<Feature>,
+    output: SchemaRef,
+}
+
+#[derive(Debug)]
+struct Feature {
+    name: String,
+    expr: CompiledExpr,
+    /// The schema with this feature as its last column.
+    schema: SchemaRef,
+}
+
+impl Features {
+    /// Fails on an expression that could never work: unknown column or function, wrong types.
+    pub fn try_new(spec: &IndexMap<String, String>, input: &SchemaRef) -> Result<Self, SpecError> {
+        let mut schema = Arc::clone(input);
+        let mut features = Vec::with_capacity(spec.len());
+        for (name, sql) in spec {
+            let expr = CompiledExpr::compile(sql, &schema, &format!("features.{name}"))?;
+            let mut fields = schema.fields().to_vec();
+            fields.push(Arc::new(Field::new(name, expr.data_type().clone(), true)));
+            schema = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
+            features.push(Feature { name: name.clone(), expr, schema: Arc::clone(&schema) });
+        }
+        Ok(Self { features, output: schema })
+    }
+
+    /// The input's columns, then the features in order.
+    pub fn output_schema(&self) -> &SchemaRef {
+        &self.output
+    }
+
+    /// Append the features. A row on which one fails is rejected with EXPRESSION_FAILED; later features do not see it.
+    pub fn process(&mut self, batch: RecordBatch) -> Result<Staged, StageError> {
+        let mut rows = Rows::new(batch);
+        for feature in &self.features {
+            let evaluated = feature.expr.evaluate(&rows.batch)?;
+            let mut columns = rows.batch.columns().to_vec();
+            columns.push(evaluated.values);
+            rows.batch = RecordBatch::try_new(Arc::clone(&feature.schema), columns)?;
+            let named = |(row, reason)| (row, format!("{}: {reason}", feature.name));
+            rows.reject(RejectCode::ExpressionFailed, evaluated.failed.into_iter().map(named).collect())?;
+        }
+        Ok(rows.staged())
+    }
+}
