@@ -47,7 +47,7 @@ def test_a_pipeline_works_over_connect_natively(answer: dict[str, Any]) -> None:
     assert "FiresteelEval" in answer["plan"]
     scores = np.array([row["score"] for row in answer["accepted"]], dtype=np.float32)
     golden.assert_same_bits(scores, answer["golden"]["probabilities"][:, 1], "score")
-    assert answer["codes"] == [["models", "NULL_FEATURE"]]
+    assert answer["codes"] == [["model", "NULL_FEATURE"]]
 
 
 def test_bytes_and_typed_columns_give_the_same_over_connect(answer: dict[str, Any]) -> None:

@@ -73,7 +73,8 @@ def fraud(tmp_path_factory: pytest.TempPathFactory) -> Fraud:
 def recomputed(frame: pd.DataFrame) -> np.ndarray[Any, Any]:
     """The features as pandas has them: float64 throughout, float32 at the end.
 
-    `math.log` is the C library's, as Rust's `ln` is; numpy's own vector kernels may round another way.
+    The engine's `ln` is Java's StrictMath, `math.log` the C library's: they may differ in the last bit of a float64,
+    which the float32 that a model takes does not have.
     """
     when = frame["TX_DATETIME"].dt
     amount = frame["TX_AMOUNT"].to_numpy()

@@ -34,10 +34,12 @@ BAD: dict[str, tuple[bytes | None, str, str]] = {
     "truncated string": (good()[:-3], "decode", "MALFORMED"),
     "trailing comma": (good()[:-1] + b",}", "decode", "MALFORMED"),
     "two objects": (good() + good(), "decode", "MALFORMED"),
-    "NaN": (good(amount="NaN"), "decode", "MALFORMED"),
-    "Infinity": (good(amount="-Infinity"), "decode", "MALFORMED"),
+    "nan in another spelling": (good(amount="nan"), "decode", "MALFORMED"),
+    "+Infinity": (good(amount="+Infinity"), "decode", "MALFORMED"),
+    "NaN for a whole number": (good(id="NaN"), "decode", "WRONG_TYPE"),
     "null byte": (b'{"id":1,\x00"amount":2}', "decode", "MALFORMED"),
-    "not JSON": (b"\x93NUMPY", "decode", "MALFORMED"),
+    "not JSON": (b"hello", "decode", "MALFORMED"),
+    "not text": (b"\x93NUMPY", "decode", "INVALID_UTF8"),
     "invalid UTF-8": (good(name='"@"').replace(b"@", b"\xff\xfe"), "decode", "INVALID_UTF8"),
     "10,000 levels": (good(extra="[" * 10_000 + "]" * 10_000), "decode", "TOO_DEEP"),
     "text for a number": (good(amount='"twelve"'), "decode", "WRONG_TYPE"),
@@ -53,9 +55,10 @@ BAD: dict[str, tuple[bytes | None, str, str]] = {
     "required null": (good(id="null"), "clean", "REQUIRED_MISSING"),
     "required missing": (b'{"amount":1}', "clean", "REQUIRED_MISSING"),
     "check false": (good(amount="-1"), "clean", "CHECK_FAILED"),
+    "check false for -Infinity": (good(amount="-Infinity"), "clean", "CHECK_FAILED"),
     "check null": (good(amount="null"), "clean", "CHECK_FAILED"),
     "cast fails": (good(name='"x"'), "features", "EXPRESSION_FAILED"),
-    "null feature": (good(ratio="null"), "models", "NULL_FEATURE"),
+    "null feature": (good(ratio="null"), "model", "NULL_FEATURE"),
 }
 
 #: Odd, and right: each must be scored.
@@ -69,6 +72,8 @@ ODD: dict[str, bytes] = {
     "smallest integer": good(id="-9223372036854775808"),
     "RFC 3339 with a zone": good(ts='"2026-01-02T05:04:05.25+02:00"'),
     "missing and not required": b'{"id":3,"amount":1,"ratio":2}',
+    "NaN, which is greater than 0": good(amount="NaN"),
+    "a byte-order mark": b"\xef\xbb\xbf" + good(),
     "8 MB": good(extra='"' + "x" * (8 * 1024 * 1024) + '"'),
 }
 

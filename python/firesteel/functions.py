@@ -95,7 +95,7 @@ def rejected(df: DataFrame) -> DataFrame:
     --------
     >>> scored = firesteel.Pipeline.load("fraud.yaml").transform(df)
     >>> firesteel.rejected(scored).groupBy("stage", "code").count().collect()
-    [Row(stage='models', code='NULL_FEATURE', count=1)]
+    [Row(stage='model', code='NULL_FEATURE', count=1)]
     """
     return df.filter(f"{REJECTED} IS NOT NULL").select(f"{REJECTED}.*")
 
