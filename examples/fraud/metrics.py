@@ -48,7 +48,9 @@ def card_precision(payments: pd.DataFrame, k: int) -> float:
     return sum(precisions) / len(precisions)
 
 
-def without_known_cards(payments: pd.DataFrame, *, train_days: range, delay_days: int, test_days: range) -> pd.DataFrame:
+def without_known_cards(
+    payments: pd.DataFrame, *, train_days: range, delay_days: int, test_days: range
+) -> pd.DataFrame:
     """The test rows of the handbook's protocol: payments of `test_days` by cards not yet known as compromised.
 
     Known on test day n are the customers with a fraud in the training days, and those with a fraud from the last

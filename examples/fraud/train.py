@@ -21,19 +21,9 @@ import yaml
 from onnxmltools import convert_lightgbm
 from onnxmltools.convert.common.data_types import FloatTensorType
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-sys.path.insert(0, str(HERE))
-import metrics  # noqa: E402
-
-FIRESTEEL = ROOT / "build" / "bin" / "firesteel"
-PIPELINE = HERE / "fraud.yaml"
-MODEL = HERE / "models" / "fraud.onnx"
-
-#: Days of the handbook's simulation, from 0. Frauds are known after a week, so a week lies between.
-TRAIN_DAYS = range(94, 122)
-DELAY_DAYS = 7
-TEST_DAYS = range(129, 169)
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import metrics
+from protocol import DELAY_DAYS, FIRESTEEL, FIRST_DAY, MODEL, PIPELINE, ROOT, TEST_DAYS, TRAIN_DAYS
 
 TREES = {"n_estimators": 60, "num_leaves": 15, "learning_rate": 0.05, "min_child_samples": 100}
 #: The same bytes every time.
@@ -88,7 +78,7 @@ def load_payments(folder: Path, columns: list[str]) -> pd.DataFrame:
     features_only.write_text(yaml.safe_dump(pipeline, sort_keys=False))
     firesteel("score", features_only, "--quiet", "--in", events, "--out", scored)
     payments = pd.read_json(scored, lines=True, convert_dates=["ts"]).merge(pd.read_csv(labels), on="transaction_id")
-    payments["day"] = (payments["ts"].dt.tz_localize(None) - pd.Timestamp("2018-04-01")).dt.days
+    payments["day"] = (payments["ts"].dt.tz_localize(None) - pd.Timestamp(FIRST_DAY)).dt.days
     return payments
 
 

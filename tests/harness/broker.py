@@ -1,7 +1,7 @@
 """An Apache Kafka broker in KRaft mode: one node, one JVM of its own, loopback and free ports only.
 
-    with Broker() as broker:
-        print(broker.bootstrap)
+with Broker() as broker:
+    print(broker.bootstrap)
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from . import maven
-from .process import Program, ProgramFailed, sigterm_as_exit
+from .process import Program, ProgramError, sigterm_as_exit
 
 #: Records up to 16 MiB: the tests send one of 8 MB.
 MAX_RECORD_BYTES = 16 * 1024 * 1024
@@ -30,7 +30,7 @@ START_S = 60.0
 ATTEMPTS = 3
 
 
-class BrokerFailed(Exception):
+class BrokerError(Exception):
     """The broker did not start; the message holds the end of its log."""
 
 
@@ -49,7 +49,7 @@ class Broker:
     def bootstrap(self) -> str:
         """Address for clients, host and port."""
         if not self._bootstrap:
-            raise BrokerFailed("the broker is not running")
+            raise BrokerError("the broker is not running")
         return self._bootstrap
 
     @property
@@ -70,9 +70,9 @@ class Broker:
                 try:
                     starting.enter_context(self._start(folder / str(attempt)))
                     break
-                except ProgramFailed as failure:
+                except ProgramError as failure:
                     if attempt == ATTEMPTS or "Address already in use" not in str(failure):
-                        raise BrokerFailed(str(failure)) from None
+                        raise BrokerError(str(failure)) from None
             self._running = starting.pop_all()
         return self
 
@@ -93,7 +93,7 @@ class Broker:
         form = ["kafka.tools.StorageTool", "format", "--standalone", f"--cluster-id={cluster}", "-c", str(properties)]
         formatted = subprocess.run([*java, *form], capture_output=True, text=True, check=False, timeout=START_S)
         if formatted.returncode != 0:
-            raise BrokerFailed(f"Kafka's storage could not be formatted:\n{formatted.stdout}{formatted.stderr}")
+            raise BrokerError(f"Kafka's storage could not be formatted:\n{formatted.stdout}{formatted.stderr}")
         program = Program("the Kafka broker", [*java, "kafka.Kafka", str(properties)], log)
         try:
             bootstrap = f"127.0.0.1:{port}"
@@ -110,9 +110,9 @@ def _wait_until_it_answers(program: Program, bootstrap: str) -> None:
     port = int(bootstrap.rsplit(":", 1)[1])
     while True:
         if program.status is not None:
-            raise ProgramFailed(f"{program.name} ended with status {program.status}\n{program.tail()}")
+            raise ProgramError(f"{program.name} ended with status {program.status}\n{program.tail()}")
         if time.monotonic() > deadline:
-            raise ProgramFailed(f"{program.name} did not answer within {START_S:.0f} s\n{program.tail()}")
+            raise ProgramError(f"{program.name} did not answer within {START_S:.0f} s\n{program.tail()}")
         # librdkafka backs off for long after a refused connection: knock first.
         if _accepts(port):
             with contextlib.suppress(KafkaException):
@@ -141,7 +141,7 @@ def _java(heap: str) -> list[str]:
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home, "bin", "java")) if home else shutil.which("java")
     if java is None:
-        raise BrokerFailed("Java is missing: install a JDK 17, or set JAVA_HOME")
+        raise BrokerError("Java is missing: install a JDK 17, or set JAVA_HOME")
     logging = maven.HERE / "kafka" / "log4j2.properties"
     class_path = os.pathsep.join(map(str, maven.broker_jars()))
     return [

@@ -13,7 +13,7 @@ ROOT = HERE.parents[1]
 TIMEOUT_S = 600
 
 
-class MavenFailed(Exception):
+class MavenError(Exception):
     """Maven is missing or could not resolve a pom."""
 
 
@@ -45,7 +45,7 @@ def resolved(pom: Path, folder: Path) -> list[Path]:
 def _copy_dependencies(pom: Path, folder: Path) -> None:
     mvn = shutil.which("mvn")
     if mvn is None:
-        raise MavenFailed("Maven is missing: install the package `maven` and run this again")
+        raise MavenError("Maven is missing: install the package `maven` and run this again")
     command = [mvn, "-B", "-q", "-f", str(pom), "dependency:copy-dependencies"]
     command += ["-DincludeScope=runtime", f"-DoutputDirectory={folder}"]
     try:
@@ -53,6 +53,6 @@ def _copy_dependencies(pom: Path, folder: Path) -> None:
             command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S, stdin=subprocess.DEVNULL
         )
     except subprocess.TimeoutExpired:
-        raise MavenFailed(f"Maven did not resolve {pom} within {TIMEOUT_S} s") from None
+        raise MavenError(f"Maven did not resolve {pom} within {TIMEOUT_S} s") from None
     if done.returncode != 0:
-        raise MavenFailed(f"Maven could not resolve {pom}:\n{(done.stdout + done.stderr)[-2000:]}")
+        raise MavenError(f"Maven could not resolve {pom}:\n{(done.stdout + done.stderr)[-2000:]}")

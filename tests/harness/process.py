@@ -18,7 +18,7 @@ from . import guard
 GRACE_S = 20.0
 
 
-class ProgramFailed(Exception):
+class ProgramError(Exception):
     """A program did not start or did not end as it should; the message holds the end of its output."""
 
 
@@ -59,7 +59,7 @@ class Program:
         try:
             return self._guard.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            raise ProgramFailed(f"{self.name} still runs after {timeout_s:.0f} s\n{self.tail()}") from None
+            raise ProgramError(f"{self.name} still runs after {timeout_s:.0f} s\n{self.tail()}") from None
 
     def stop(self) -> None:
         """End the program: SIGTERM, a grace period, SIGKILL. Does nothing to one that has ended."""

@@ -5,6 +5,8 @@
 
 mod error;
 mod loadgen;
+mod logging;
+mod pipeline;
 mod schema;
 mod score;
 mod validate;
@@ -31,6 +33,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    logging::start();
     let result = match Command::parse() {
         Command::Validate(args) => validate::run(&args),
         Command::Schema => schema::run(),

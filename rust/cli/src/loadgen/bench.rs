@@ -24,7 +24,7 @@ pub(crate) const SCHEMA: &str = "event_id BIGINT, ts TIMESTAMP, user_id STRING, 
 #[command(after_help = format!("Schema: {SCHEMA}; with --send-time also sent_us BIGINT"))]
 pub(crate) struct BenchArgs {
     /// Events to write
-    #[arg(long, default_value_t = 5_000_000)]
+    #[arg(long, visible_alias = "events", default_value_t = 5_000_000)]
     count: u64,
     /// Number of the first event
     #[arg(long, default_value_t = 0)]

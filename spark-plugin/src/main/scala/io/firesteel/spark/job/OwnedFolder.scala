@@ -27,6 +27,11 @@ private[job] final class OwnedFolder(val path: String, hadoop: Configuration, qu
     claimed = true
   }
 
+  /** Removes one entry of the folder, if it is there. */
+  def delete(name: String): Unit = {
+    val _ = mark.getFileSystem(hadoop).delete(new Path(path, name), true)
+  }
+
   /** Before the query starts: throws if the folder can't become that of query `own`; none is a query yet to come. */
   def check(own: Option[String]): Unit = {
     val files = mark.getFileSystem(hadoop)

@@ -115,9 +115,9 @@ private[job] final class BatchWork(pipeline: String, scores: Seq[Sink], rejected
       val counts = BatchCounts.of(transformed, () => seen.get("rows").asInstanceOf[Long])
       counts.check(id)
       val accepted = transformed.where(col("_rejected").isNull).drop("_rejected")
-      scores.foreach(_.write(accepted, id))
+      scores.foreach(_.write(accepted, counts.rowsScored, id))
       val refused = transformed.where(col("_rejected").isNotNull).select("_rejected.*")
-      rejected.foreach(_.write(refused, id))
+      rejected.foreach(_.write(refused, counts.rowsRejected, id))
       counts
     } finally forget(transformed)
   }

@@ -10,8 +10,8 @@ private[job] trait Sink {
   /** What a reader may rely on, for the start's message. */
   def guarantee: String
 
-  /** Writes a batch. The same batch may come again after a restart, with the same rows. */
-  def write(rows: DataFrame, batchId: Long): Unit
+  /** Writes the `count` rows of a batch. The same batch may come again after a restart, with the same rows. */
+  def write(rows: DataFrame, count: Long, batchId: Long): Unit
 }
 
 /** Parquet, one folder `batch_id=N` per batch: a batch that comes again replaces its own folder. */
@@ -19,9 +19,11 @@ private[job] final class ParquetSink(kind: String, folder: OwnedFolder) extends 
   override def guarantee: String =
     s"$kind -> ${folder.path}: exactly once (one folder per batch, replaced when a batch is repeated)"
 
-  override def write(rows: DataFrame, batchId: Long): Unit = {
+  override def write(rows: DataFrame, count: Long, batchId: Long): Unit = {
     folder.claim()
-    rows.write.mode("overwrite").parquet(s"${folder.path}/batch_id=$batchId")
+    val own = s"batch_id=$batchId"
+    if (count > 0) rows.write.mode("overwrite").parquet(s"${folder.path}/$own")
+    else folder.delete(own)
   }
 }
 
@@ -35,8 +37,8 @@ private[job] final class TopicSink(
   override def guarantee: String =
     s"$kind -> topic $topic: at least once (a batch repeated after a failure writes its records again)"
 
-  override def write(rows: DataFrame, batchId: Long): Unit =
-    toRecords(rows).write.format("kafka").options(settings).option("topic", topic).save()
+  override def write(rows: DataFrame, count: Long, batchId: Long): Unit =
+    if (count > 0) toRecords(rows).write.format("kafka").options(settings).option("topic", topic).save()
 }
 
 private[job] object TopicSink {

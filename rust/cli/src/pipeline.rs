@@ -1,0 +1,70 @@
+//! A pipeline file made ready in this process: read, its models loaded, everything checked.
+
+use std::path::{Path, PathBuf};
+
+use firesteel_engine::{
+    error::{SpecError, SpecErrors, StageError},
+    model::{registry, runtime},
+    pipeline::{InputMode, Prepared, prepare_pipeline},
+    spec::PipelineSpec,
+};
+
+use crate::error::CliError;
+
+/// Options of every command that loads a pipeline.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PipelineArgs {
+    /// The pipeline file
+    #[arg(value_name = "PIPELINE.yaml")]
+    file: PathBuf,
+    /// ONNX Runtime's library; default: build/native/libonnxruntime.so beside this program's folder
+    #[arg(long, value_name = "FILE", env = "FIRESTEEL_ONNXRUNTIME", hide_env_values = true)]
+    onnxruntime: Option<PathBuf>,
+}
+
+impl PipelineArgs {
+    /// Checks the file, its schema and its models, as the driver of a Spark job does.
+    pub(crate) fn prepare(&self) -> Result<Prepared, CliError> {
+        let file = self.file.to_string_lossy();
+        let yaml = std::fs::read_to_string(&self.file).map_err(CliError::file(&self.file))?;
+        let spec = PipelineSpec::from_yaml(&yaml, &file)?;
+        if !spec.models.is_empty() {
+            runtime::init(&self.onnxruntime_library()?)?;
+        }
+        let folder = self.file.parent().unwrap_or(Path::new(""));
+        let mut hashes = Vec::with_capacity(spec.models.len());
+        let mut faults = Vec::new();
+        for (position, model) in spec.models.iter().enumerate() {
+            match load(&folder.join(&model.uri)) {
+                Ok(sha256) => hashes.push(sha256),
+                Err(message) => {
+                    let path = format!("models[{position}].uri");
+                    faults.push(spec.locate(SpecError::new("MODEL_UNREADABLE", path, message)));
+                }
+            }
+        }
+        if !faults.is_empty() {
+            return Err(SpecErrors(faults).into());
+        }
+        Ok(prepare_pipeline(&yaml, &file, &hashes, InputMode::Bytes)?)
+    }
+
+    fn onnxruntime_library(&self) -> Result<PathBuf, CliError> {
+        let beside = || Some(std::env::current_exe().ok()?.parent()?.parent()?.join("native/libonnxruntime.so"));
+        let library = self.onnxruntime.clone().or_else(beside).filter(|path| path.exists());
+        match library.map(std::path::absolute) {
+            Some(Ok(path)) => Ok(path),
+            _ => Err(StageError::Runtime(
+                "libonnxruntime.so was not found: give --onnxruntime FILE or set FIRESTEEL_ONNXRUNTIME".to_owned(),
+            )
+            .into()),
+        }
+    }
+}
+
+/// Loads one model; gives its hash.
+fn load(file: &Path) -> Result<String, String> {
+    let bytes = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let model = registry::load(&bytes).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(model.sha256().to_owned())
+}

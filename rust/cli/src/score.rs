@@ -1,0 +1,209 @@
+//! `firesteel score`: a pipeline over a file of records, one per line, through the engine that runs inside Spark.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{BufRead, BufReader, BufWriter, Write},
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use arrow::{
+    array::{Array, AsArray, BinaryArray, BinaryBuilder, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray},
+    compute::{filter_record_batch, is_not_null, is_null},
+    datatypes::{DataType, Field, Schema, SchemaRef},
+    error::ArrowError,
+};
+use arrow_json::{LineDelimitedWriter, WriterBuilder, writer::LineDelimited};
+use firesteel_engine::{
+    error::{SpecError, SpecErrors, StageError},
+    pipeline::{Call, Compiled, REJECTED},
+};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::{error::CliError, pipeline::PipelineArgs};
+
+/// Records that go through the engine together.
+const BATCH_ROWS: usize = 8192;
+
+/// Options of `score`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ScoreArgs {
+    #[command(flatten)]
+    pipeline: PipelineArgs,
+    /// File of records, one per line
+    #[arg(long = "in", value_name = "FILE")]
+    input: PathBuf,
+    /// Write the accepted rows to this file, one JSON object per line
+    #[arg(long, value_name = "FILE.jsonl")]
+    out: PathBuf,
+    /// Write the rejected rows, with place and reason, to this file, one JSON object per line
+    #[arg(long, value_name = "FILE.jsonl")]
+    rejected: Option<PathBuf>,
+    /// Draw no progress bar
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// Scores the whole file and prints the books: rows in, scored, rejected by code.
+pub(crate) fn run(args: &ScoreArgs) -> Result<(), CliError> {
+    let prepared = args.pipeline.prepare()?;
+    let call: Call = serde_json::from_str(&prepared.call)
+        .map_err(|error| SpecErrors::from(SpecError::new("INTERNAL", "", error.to_string())))?;
+    let mut runner = Compiled::new(&call)?.runner()?;
+
+    let mut records = Records::open(&args.input)?;
+    let progress = progress_bar(args)?;
+    let mut accepted = JsonLines::create(&args.out)?;
+    let mut rejected = args.rejected.as_deref().map(JsonLines::create).transpose()?;
+    let (mut scored, mut reasons) = (0, BTreeMap::<String, u64>::new());
+    let never = AtomicBool::new(false);
+    while let Some(batch) = records.next_batch()? {
+        let result = runner.process(&batch, &never)?;
+        let (kept, refused) = split(&result).map_err(StageError::from)?;
+        scored += kept.num_rows() as u64;
+        accepted.write(&kept)?;
+        count(&refused, &mut reasons);
+        if let Some(file) = &mut rejected {
+            file.write(&readable(&refused).map_err(StageError::from)?)?;
+        }
+        progress.set_position(records.bytes);
+    }
+    accepted.finish()?;
+    rejected.map(JsonLines::finish).transpose()?;
+    progress.finish_and_clear();
+    println!("{} rows in, {scored} scored, {} rejected", records.rows, reasons.values().sum::<u64>());
+    for (code, rows) in reasons {
+        println!("  {code:<18} {rows}");
+    }
+    Ok(())
+}
+
+fn progress_bar(args: &ScoreArgs) -> Result<ProgressBar, CliError> {
+    if args.quiet {
+        return Ok(ProgressBar::hidden());
+    }
+    let length = std::fs::metadata(&args.input).map_err(CliError::file(&args.input))?.len();
+    let template = "{elapsed:>4} {wide_bar} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left";
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    Ok(ProgressBar::new(length).with_style(style))
+}
+
+/// Lines of a file as records: the file's name for the topic, the line number from 0 for the offset.
+struct Records {
+    path: PathBuf,
+    name: String,
+    file: BufReader<File>,
+    line: Vec<u8>,
+    rows: i64,
+    bytes: u64,
+    schema: SchemaRef,
+}
+
+impl Records {
+    fn open(path: &Path) -> Result<Self, CliError> {
+        let file = File::open(path).map_err(CliError::file(path))?;
+        let schema = Schema::new(vec![
+            Field::new("value", DataType::Binary, true),
+            Field::new("topic", DataType::Utf8, true),
+            Field::new("partition", DataType::Int32, true),
+            Field::new("offset", DataType::Int64, true),
+        ]);
+        Ok(Self {
+            path: path.to_owned(),
+            name: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+            file: BufReader::with_capacity(1 << 20, file),
+            line: Vec::new(),
+            rows: 0,
+            bytes: 0,
+            schema: Arc::new(schema),
+        })
+    }
+
+    /// The next records; none at the end of the file.
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>, CliError> {
+        let mut values = BinaryBuilder::new();
+        let first = self.rows;
+        for _ in 0..BATCH_ROWS {
+            self.line.clear();
+            let read = self.file.read_until(b'\n', &mut self.line).map_err(CliError::file(&self.path))?;
+            if read == 0 {
+                break;
+            }
+            self.bytes += read as u64;
+            self.rows += 1;
+            let text = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
+            values.append_value(text.strip_suffix(b"\r").unwrap_or(text));
+        }
+        let values: BinaryArray = values.finish();
+        if values.is_empty() {
+            return Ok(None);
+        }
+        let count = values.len();
+        let topic = StringArray::from_iter_values(std::iter::repeat_n(&self.name, count));
+        let partition = Int32Array::from(vec![0; count]);
+        let offset = Int64Array::from_iter_values(first..self.rows);
+        let columns = vec![Arc::new(values) as _, Arc::new(topic) as _, Arc::new(partition) as _, Arc::new(offset) as _];
+        Ok(Some(RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(StageError::from)?))
+    }
+}
+
+/// Accepted rows without `_rejected`, and the fields of `_rejected` of the others.
+fn split(result: &RecordBatch) -> Result<(RecordBatch, RecordBatch), ArrowError> {
+    let position = result.schema().index_of(REJECTED)?;
+    let reasons = result.column(position);
+    let mut kept = filter_record_batch(result, &is_null(reasons)?)?;
+    kept.remove_column(position);
+    let refused: BooleanArray = is_not_null(reasons)?;
+    let fields = RecordBatch::from(reasons.as_struct().clone());
+    Ok((kept, filter_record_batch(&fields, &refused)?))
+}
+
+fn count(refused: &RecordBatch, reasons: &mut BTreeMap<String, u64>) {
+    let codes = refused.column_by_name("code").and_then(|column| column.as_string_opt::<i32>());
+    for code in codes.into_iter().flatten().flatten() {
+        *reasons.entry(code.to_owned()).or_default() += 1;
+    }
+}
+
+/// The same rows with the raw bytes as text; what is not UTF-8 becomes a replacement character.
+fn readable(refused: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let position = refused.schema().index_of("raw")?;
+    let raw = refused.column(position).as_binary::<i32>();
+    let text: StringArray = raw.iter().map(|value| value.map(String::from_utf8_lossy)).collect();
+    let mut fields = refused.schema().fields().to_vec();
+    fields[position] = Arc::new(Field::new("raw", DataType::Utf8, true));
+    let mut columns = refused.columns().to_vec();
+    columns[position] = Arc::new(text);
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+}
+
+/// A file of JSON objects, nulls written out.
+struct JsonLines {
+    path: PathBuf,
+    writer: arrow_json::Writer<BufWriter<File>, LineDelimited>,
+}
+
+impl JsonLines {
+    fn create(path: &Path) -> Result<Self, CliError> {
+        let file = BufWriter::with_capacity(1 << 20, File::create(path).map_err(CliError::file(path))?);
+        let writer: LineDelimitedWriter<_> = WriterBuilder::new().with_explicit_nulls(true).build(file);
+        Ok(Self { path: path.to_owned(), writer })
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), CliError> {
+        self.writer.write(batch).map_err(|error| self.failed(error))
+    }
+
+    fn finish(mut self) -> Result<(), CliError> {
+        self.writer.finish().map_err(|error| self.failed(error))?;
+        self.writer.into_inner().flush().map_err(CliError::file(&self.path))
+    }
+
+    fn failed(&self, error: ArrowError) -> CliError {
+        match error {
+            ArrowError::IoError(_, source) => CliError::file(&self.path)(source),
+            other => StageError::from(other).into(),
+        }
+    }
+}
