@@ -9,7 +9,9 @@ use std::{
 };
 
 use arrow::{
-    array::{Array, AsArray, BinaryArray, BinaryBuilder, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray},
+    array::{
+        Array, AsArray, BinaryArray, BinaryBuilder, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray,
+    },
     compute::{filter_record_batch, is_not_null, is_null},
     datatypes::{DataType, Field, Schema, SchemaRef},
     error::ArrowError,
@@ -143,7 +145,8 @@ impl Records {
         let topic = StringArray::from_iter_values(std::iter::repeat_n(&self.name, count));
         let partition = Int32Array::from(vec![0; count]);
         let offset = Int64Array::from_iter_values(first..self.rows);
-        let columns = vec![Arc::new(values) as _, Arc::new(topic) as _, Arc::new(partition) as _, Arc::new(offset) as _];
+        let columns =
+            vec![Arc::new(values) as _, Arc::new(topic) as _, Arc::new(partition) as _, Arc::new(offset) as _];
         Ok(Some(RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(StageError::from)?))
     }
 }

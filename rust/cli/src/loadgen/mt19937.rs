@@ -37,7 +37,8 @@ impl Mt19937 {
         for step in 0..N.max(key.len()) {
             let j = step % key.len();
             let last = words[i - 1];
-            words[i] = (words[i] ^ (last ^ (last >> 30)).wrapping_mul(1_664_525)).wrapping_add(key[j]).wrapping_add(j as u32);
+            words[i] =
+                (words[i] ^ (last ^ (last >> 30)).wrapping_mul(1_664_525)).wrapping_add(key[j]).wrapping_add(j as u32);
             i = Self::advance(words, i);
         }
         for _ in 1..N {

@@ -115,8 +115,7 @@ mod tests {
         // keys = numpy.array([(i * 7919) % 97 for i in range(400)], dtype="datetime64[ns]"); numpy.argsort(keys)
         let keys: Vec<i64> = (0..400).map(|i| (i * 7919) % 97).collect();
         let order = argsort(&keys);
-        let head =
-            [0, 388, 291, 194, 97, 327, 230, 133, 36, 363, 266, 169, 72, 302, 205, 108, 399, 11, 338, 144];
+        let head = [0, 388, 291, 194, 97, 327, 230, 133, 36, 363, 266, 169, 72, 302, 205, 108, 399, 11, 338, 144];
         assert_eq!(order[..20], head);
         let checksum: u64 = order.iter().zip(1..).map(|(&position, i): (&u32, u64)| i * u64::from(position)).sum();
         assert_eq!(checksum, 15_963_340);

@@ -106,10 +106,9 @@ fn format_of(path: &Path) -> Result<Format, CliError> {
     match path.extension().and_then(|ending| ending.to_str()) {
         Some("jsonl" | "json" | "ndjson") => Ok(Format::Json),
         Some("csv") => Ok(Format::Csv),
-        _ => Err(CliError::Usage(format!(
-            "--out {}: the ending must be .jsonl, .json, .ndjson or .csv",
-            path.display()
-        ))),
+        _ => {
+            Err(CliError::Usage(format!("--out {}: the ending must be .jsonl, .json, .ndjson or .csv", path.display())))
+        }
     }
 }
 

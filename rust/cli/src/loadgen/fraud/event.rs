@@ -106,9 +106,14 @@ mod tests {
 
     #[test]
     fn amounts_read_back_as_the_same_bits() {
-        for (amount, wanted) in
-            [(57.16, "57.16"), (146.0, "146.0"), (0.0, "0.0"), (0.05, "0.05"), (81.5, "81.5"), (85.64999999999999, "85.64999999999999")]
-        {
+        for (amount, wanted) in [
+            (57.16, "57.16"),
+            (146.0, "146.0"),
+            (0.0, "0.0"),
+            (0.05, "0.05"),
+            (81.5, "81.5"),
+            (85.64999999999999, "85.64999999999999"),
+        ] {
             let mut text = Vec::new();
             write_amount(&mut text, amount);
             let text = String::from_utf8(text).unwrap();

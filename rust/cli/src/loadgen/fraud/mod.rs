@@ -124,7 +124,11 @@ pub(crate) fn run(args: &FraudArgs) -> Result<(), CliError> {
     }
     println!(
         "{} events, {} of them frauds, and {} records of rubbish; days {from} to {} of {}",
-        manifest["events"], manifest["frauds"], manifest["rubbish"]["records"], until - 1, args.days
+        manifest["events"],
+        manifest["frauds"],
+        manifest["rubbish"]["records"],
+        until - 1,
+        args.days
     );
     Ok(())
 }

@@ -149,7 +149,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    const EVENT: &[u8] = br#"{"transaction_id":7,"ts":"2018-05-01 00:00:31","customer_id":1,"terminal_id":2,"amount":5.1}"#;
+    const EVENT: &[u8] =
+        br#"{"transaction_id":7,"ts":"2018-05-01 00:00:31","customer_id":1,"terminal_id":2,"amount":5.1}"#;
 
     #[test]
     fn counts_are_those_of_the_records_written() {
