@@ -1,5 +1,6 @@
 package io.firesteel.spark.bridge;
 
+import java.util.Arrays;
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
 import org.apache.spark.sql.types.BinaryType;
 import org.apache.spark.sql.types.BooleanType;
@@ -29,6 +30,7 @@ import org.apache.spark.unsafe.Platform;
 final class BatchWriter implements AutoCloseable {
   private final OffHeap memory;
   private final ColumnWriter[] columns;
+  private final VaryingWriter[] varying;
   private final int[] ordinals;
   /** One block: the parent's struct, the children's, pointers to them, their buffer lists, the release flag. */
   private final long block;
@@ -51,6 +53,11 @@ final class BatchWriter implements AutoCloseable {
     for (int i = 0; i < fields.length; i++) {
       columns[i] = writerOf(fields[i]);
     }
+    varying =
+        Arrays.stream(columns)
+            .filter(VaryingWriter.class::isInstance)
+            .map(VaryingWriter.class::cast)
+            .toArray(VaryingWriter[]::new);
     int n = columns.length;
     // Four pointers of buffers per child are more than any type needs; one for the parent's (absent) bitmap.
     blockBytes = ArrowC.SIZE * (n + 1) + 8L * n + 8L * (4L * n + 1) + 8L;
@@ -78,23 +85,6 @@ final class BatchWriter implements AutoCloseable {
     throw new IllegalArgumentException("INTERNAL: no writer for column " + field.name() + " of type " + type.sql());
   }
 
-  /** Whether {@link #append} can take a column of this type. */
-  static boolean takes(DataType type) {
-    return type instanceof BooleanType
-        || type instanceof ByteType
-        || type instanceof ShortType
-        || type instanceof IntegerType
-        || type instanceof DateType
-        || type instanceof LongType
-        || type instanceof TimestampType
-        || type instanceof TimestampNTZType
-        || type instanceof FloatType
-        || type instanceof DoubleType
-        || type instanceof DecimalType
-        || type instanceof StringType
-        || type instanceof BinaryType;
-  }
-
   void append(SpecializedGetters row) {
     for (int i = 0; i < columns.length; i++) {
       columns[i].append(row, ordinals[i], rows);
@@ -109,7 +99,7 @@ final class BatchWriter implements AutoCloseable {
   /** Bytes in strings and binary so far. */
   long varyingBytes() {
     long sum = 0;
-    for (ColumnWriter column : columns) {
+    for (VaryingWriter column : varying) {
       sum += column.varyingBytes();
     }
     return sum;

@@ -92,9 +92,4 @@ abstract class ColumnWriter {
   abstract void growValues(int oldRows, int newRows);
 
   abstract void freeValues(int rows);
-
-  /** Bytes of varying length so far; what makes a batch large. */
-  long varyingBytes() {
-    return 0;
-  }
 }

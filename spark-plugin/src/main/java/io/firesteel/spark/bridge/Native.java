@@ -47,9 +47,8 @@ final class Native {
    *
    * @param call the prepared call's JSON
    * @param input the columns that {@link #process} will be given, as DDL
-   * @param output the columns that it must give, as DDL
    */
-  static native long open(String call, String input, String output);
+  static native long open(String call, String input);
 
   /**
    * Runs one batch.

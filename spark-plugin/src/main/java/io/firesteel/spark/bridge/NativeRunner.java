@@ -29,7 +29,7 @@ public final class NativeRunner implements AutoCloseable {
    * @param output fields of the result struct, as prepared
    */
   public NativeRunner(String call, StructType input, int[] ordinals, StructType output, MemoryBudget budget) {
-    this(Native.open(call, input.toDDL(), output.toDDL()), input, ordinals, output, budget);
+    this(Native.open(call, input.toDDL()), input, ordinals, output, budget);
   }
 
   private NativeRunner(long handle, StructType input, int[] ordinals, StructType output, MemoryBudget budget) {

@@ -96,7 +96,7 @@ final class VaryingWriter extends ColumnWriter {
     end = 0;
   }
 
-  @Override
+  /** Bytes so far; what makes a batch large. */
   long varyingBytes() {
     return end;
   }

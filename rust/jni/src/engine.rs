@@ -1,0 +1,124 @@
+//! The engine's calls as the border sees them: strings in, strings out, and a [`Session`] to run.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Duration;
+
+use arrow::record_batch::RecordBatch;
+use firesteel_engine::error::StageError;
+use firesteel_engine::model::{TensorDescription, registry, runtime};
+use firesteel_engine::pipeline::{self, Argument, Compiled, InputMode, Prepared, Runner};
+use firesteel_engine::spec::PipelineSpec;
+
+use crate::error::{BridgeError, internal};
+use crate::session::{Session, StageTimes, Work, schema_of};
+
+/// Compiled calls kept in a process; a stream uses one or two, a notebook a few more.
+const MAX_COMPILED: usize = 64;
+
+/// Calls by their JSON. Compiling parses expressions and tries models, which a task should not repeat.
+static COMPILED: LazyLock<Mutex<HashMap<String, Compiled>>> = LazyLock::new(Mutex::default);
+
+/// Loads ONNX Runtime.
+pub(crate) fn init(onnx_runtime: &Path) -> Result<(), BridgeError> {
+    Ok(runtime::init(onnx_runtime)?)
+}
+
+/// Loads a model unless it is loaded; gives its sha256.
+pub(crate) fn load_model(bytes: &[u8]) -> Result<String, BridgeError> {
+    Ok(registry::load(bytes)?.sha256().to_owned())
+}
+
+/// Whether a model is loaded.
+pub(crate) fn contains_model(sha256: &str) -> bool {
+    registry::contains(sha256)
+}
+
+/// A loaded model's inputs and outputs as JSON: `{inputs: [{name, type}], outputs: […]}`.
+pub(crate) fn describe_model(sha256: &str) -> Result<String, BridgeError> {
+    let model = registry::get(sha256)
+        .ok_or_else(|| StageError::ModelMissing { name: String::new(), sha256: sha256.to_owned() })?;
+    let list = |tensors: &[TensorDescription]| {
+        tensors.iter().map(|t| serde_json::json!({"name": t.name, "type": t.to_string()})).collect::<Vec<_>>()
+    };
+    Ok(serde_json::json!({"inputs": list(model.inputs()), "outputs": list(model.outputs())}).to_string())
+}
+
+/// Canonical JSON of a pipeline file.
+pub(crate) fn parse_spec(yaml: &str, file: &str) -> Result<String, BridgeError> {
+    Ok(PipelineSpec::from_yaml(yaml, file)?.to_json())
+}
+
+/// Checks a pipeline against its loaded models; JSON of a [`Prepared`].
+pub(crate) fn prepare_pipeline(
+    yaml: &str,
+    file: &str,
+    sha256s: &[String],
+    typed: bool,
+) -> Result<String, BridgeError> {
+    let mode = if typed { InputMode::Typed } else { InputMode::Bytes };
+    json(&pipeline::prepare_pipeline(yaml, file, sha256s, mode)?)
+}
+
+/// Checks the call of one loaded model; `arguments` are names and DDL types. JSON of a [`Prepared`].
+pub(crate) fn prepare_predict(
+    model: &str,
+    sha256: &str,
+    arguments: Vec<(String, String)>,
+) -> Result<String, BridgeError> {
+    let arguments = arguments.into_iter().map(|(name, data_type)| Argument { name, data_type }).collect();
+    json(&pipeline::prepare_predict(model, sha256, arguments)?)
+}
+
+fn json(prepared: &Prepared) -> Result<String, BridgeError> {
+    serde_json::to_string(prepared).map_err(|e| internal(e.to_string()))
+}
+
+/// Opens a runner for a prepared call. `input` are the columns that will come, as DDL, in their order.
+pub(crate) fn open(call: &str, input: &str) -> Result<Session, BridgeError> {
+    let compiled = compiled(call)?;
+    let cancelled = Arc::new(AtomicBool::new(false));
+    let work = EngineWork { runner: compiled.runner()?, cancelled: Arc::clone(&cancelled) };
+    Ok(Session::new(Box::new(work), schema_of(input)?, Arc::clone(compiled.output_schema()), cancelled))
+}
+
+fn compiled(call: &str) -> Result<Compiled, BridgeError> {
+    let table = || COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(found) = table().get(call) {
+        return Ok(found.clone());
+    }
+    // Not under the lock: two tasks may compile the same call at once, which wastes a little and harms nothing.
+    let parsed = serde_json::from_str(call).map_err(|e| internal(format!("a call that is no call: {e}")))?;
+    let fresh = Compiled::new(&parsed)?;
+    let mut table = table();
+    if table.len() >= MAX_COMPILED {
+        table.clear();
+    }
+    table.insert(call.to_owned(), fresh.clone());
+    Ok(fresh)
+}
+
+struct EngineWork {
+    runner: Runner,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Work for EngineWork {
+    fn run(&mut self, batch: RecordBatch) -> Result<RecordBatch, StageError> {
+        self.runner.process(&batch, &self.cancelled)
+    }
+
+    fn times(&self) -> StageTimes {
+        let times = self.runner.times();
+        let nanos = |d: Duration| i64::try_from(d.as_nanos()).unwrap_or(i64::MAX);
+        StageTimes {
+            rejected: i64::try_from(times.rejected).unwrap_or(i64::MAX),
+            decode_nanos: nanos(times.decode),
+            clean_nanos: nanos(times.clean),
+            features_nanos: nanos(times.features),
+            inference_nanos: nanos(times.inference),
+        }
+    }
+}

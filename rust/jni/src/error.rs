@@ -1,0 +1,56 @@
+//! Everything that an entry can fail with.
+
+use firesteel_engine::error::{SpecError, SpecErrors, StageError};
+use firesteel_engine::model::ModelError;
+
+/// The one error type of this crate; [`crate::policy`] decides which Java exception each becomes.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BridgeError {
+    /// A pipeline file or a call that can never work.
+    #[error("{0}")]
+    Spec(SpecErrors),
+    /// A batch that could not be processed.
+    #[error("{0}")]
+    Stage(#[from] StageError),
+    /// A model that could not be loaded.
+    #[error("{0}")]
+    Model(ModelError),
+    /// A call with a handle that is not open.
+    #[error("STALE_HANDLE: there is no open runner {0}; it was closed or never opened")]
+    StaleHandle(i64),
+    /// Two threads in one runner.
+    #[error("INTERNAL: a runner was used by two threads at once")]
+    Busy,
+    /// JNI itself failed, or a Java exception is pending.
+    #[error("JNI: {0}")]
+    Jni(#[from] jni::errors::Error),
+}
+
+impl From<SpecErrors> for BridgeError {
+    fn from(errors: SpecErrors) -> Self {
+        Self::Spec(errors)
+    }
+}
+
+impl From<SpecError> for BridgeError {
+    fn from(error: SpecError) -> Self {
+        Self::Spec(error.into())
+    }
+}
+
+impl From<ModelError> for BridgeError {
+    fn from(error: ModelError) -> Self {
+        Self::Model(error)
+    }
+}
+
+impl From<arrow::error::ArrowError> for BridgeError {
+    fn from(error: arrow::error::ArrowError) -> Self {
+        Self::Stage(error.into())
+    }
+}
+
+/// A broken promise at the border.
+pub(crate) fn internal(message: impl Into<String>) -> BridgeError {
+    BridgeError::Stage(StageError::internal("bridge", message))
+}

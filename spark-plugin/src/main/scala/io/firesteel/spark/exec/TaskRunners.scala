@@ -1,0 +1,38 @@
+package io.firesteel.spark.exec
+
+import java.util.concurrent.{ConcurrentHashMap, Executors, TimeUnit}
+
+import io.firesteel.spark.bridge.NativeRunner
+import org.apache.spark.TaskContext
+
+/**
+ * Ties native runners to their task: closed when it completes, fails or is killed; told to stop when it is killed.
+ *
+ * Spark calls completion listeners only once the task's own thread comes back, and a thread inside native code does
+ * not notice an interrupt. So a daemon looks at the tasks that run natively, and cancels.
+ */
+private[exec] object TaskRunners {
+  private val LookMillis = 50L
+  private val watched = ConcurrentHashMap.newKeySet[(TaskContext, NativeRunner)]()
+
+  private lazy val watch = {
+    val pool = Executors.newSingleThreadScheduledExecutor { work =>
+      val thread = new Thread(work, "firesteel-cancel-watch")
+      thread.setDaemon(true)
+      thread
+    }
+    pool.scheduleWithFixedDelay(() => cancelKilled(), LookMillis, LookMillis, TimeUnit.MILLISECONDS)
+  }
+
+  def closeWith(task: TaskContext, runner: NativeRunner): Unit = {
+    val pair = (task, runner)
+    val _ = (watch, watched.add(pair))
+    task.addTaskCompletionListener[Unit] { _ =>
+      val _ = watched.remove(pair)
+      runner.close()
+    }: Unit
+  }
+
+  private def cancelKilled(): Unit =
+    watched.forEach { case (task, runner) => if (task.isInterrupted()) runner.cancel() }
+}
