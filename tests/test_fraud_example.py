@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import onnx
 import pandas as pd
@@ -14,11 +12,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from examples.fraud import metrics
 from tests.support.places import ROOT, shared
 
 EXAMPLE = ROOT / "examples" / "fraud"
-sys.path.insert(0, str(EXAMPLE))
-import metrics  # noqa: E402
 
 #: One day of payments is (customer, score, fraud).
 TWO_DAYS = [

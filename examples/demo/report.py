@@ -6,10 +6,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import metrics
 import numpy as np
 import pandas as pd
-import protocol
+
+from examples.fraud import metrics, protocol
 
 
 def summarise(

@@ -14,14 +14,12 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "examples" / "fraud"), str(Path(__file__).resolve().parent)]
-
-import protocol  # noqa: E402
-import report  # noqa: E402
-import stream_job  # noqa: E402
-
+sys.path.insert(0, str(ROOT))
+from examples.demo import report, stream_job  # noqa: E402
+from examples.fraud import protocol  # noqa: E402
 from tests.harness import maven, topics  # noqa: E402
 from tests.harness.broker import Broker, BrokerError  # noqa: E402
 from tests.harness.process import Program, ProgramError  # noqa: E402
@@ -29,6 +27,12 @@ from tests.harness.process import Program, ProgramError  # noqa: E402
 PARTITIONS = 4
 TRANSACTIONS, SCORES, REJECTED = "card-transactions", "card-scores", "card-rejected"
 LOAD_TIMEOUT_S = 300
+#: What must have been built, and by what.
+REQUIRED = {
+    stream_job.JAR: "make jar",
+    protocol.FIRESTEEL: "make cli",
+    protocol.MODEL: "python examples/fraud/train.py",
+}
 
 
 class DemoError(Exception):
@@ -71,9 +75,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def run(options: argparse.Namespace) -> None:
     """Start, load, score, report."""
-    for needed, target in ((stream_job.JAR, "jar"), (protocol.FIRESTEEL, "cli"), (protocol.MODEL, "fraud-model")):
+    for needed, command in REQUIRED.items():
         if not needed.exists():
-            raise DemoError(f"{needed.relative_to(ROOT)} is missing: run `make {target}` first")
+            raise DemoError(f"{needed.relative_to(ROOT)} is missing: run `{command}` first")
     out: Path = options.out.resolve()
     empty(out)
     connector = maven.kafka_connector_jars()
@@ -118,7 +122,7 @@ def empty(out: Path) -> None:
     (out / ".demo").touch()
 
 
-def load(bootstrap: str, options: argparse.Namespace, out: Path) -> dict[str, object]:
+def load(bootstrap: str, options: argparse.Namespace, out: Path) -> dict[str, Any]:
     """Fill the topic; returns the load generator's manifest."""
     command: list[object] = [protocol.FIRESTEEL, "loadgen", "fraud", "--quiet"]
     command += ["--topic", TRANSACTIONS, "--bootstrap", bootstrap, "--partitions", PARTITIONS]

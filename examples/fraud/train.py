@@ -21,9 +21,18 @@ import yaml
 from onnxmltools import convert_lightgbm
 from onnxmltools.convert.common.data_types import FloatTensorType
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-import metrics
-from protocol import DELAY_DAYS, FIRESTEEL, FIRST_DAY, MODEL, PIPELINE, ROOT, TEST_DAYS, TRAIN_DAYS
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from examples.fraud import metrics
+from examples.fraud.protocol import (
+    DELAY_DAYS,
+    FIRESTEEL,
+    FIRST_DAY,
+    MODEL,
+    PIPELINE,
+    ROOT,
+    TEST_DAYS,
+    TRAIN_DAYS,
+)
 
 #: Chosen on days 60 to 86, before the training days. Few payments are large, and each is telling: the default of 255
 #: bins would put all amounts above 190 into one.
