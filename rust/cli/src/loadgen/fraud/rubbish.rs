@@ -31,11 +31,13 @@ pub(crate) enum Kind {
     NegativeAmount,
     /// Nested ten thousand levels deep.
     TooDeep,
+    /// A byte that no UTF-8 text has.
+    InvalidUtf8,
 }
 
 impl Kind {
     /// Every kind, tombstone last: a file has no place for it.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::NotJson,
         Self::Truncated,
         Self::TwoEvents,
@@ -46,6 +48,7 @@ impl Kind {
         Self::MissingAmount,
         Self::NegativeAmount,
         Self::TooDeep,
+        Self::InvalidUtf8,
         Self::Tombstone,
     ];
 
@@ -63,6 +66,7 @@ impl Kind {
             Self::MissingAmount => "missing_amount",
             Self::NegativeAmount => "negative_amount",
             Self::TooDeep => "too_deep",
+            Self::InvalidUtf8 => "invalid_utf8",
         }
     }
 
@@ -78,6 +82,7 @@ impl Kind {
             Self::MissingAmount => "REQUIRED_MISSING",
             Self::NegativeAmount => "CHECK_FAILED",
             Self::TooDeep => "TOO_DEEP",
+            Self::InvalidUtf8 => "INVALID_UTF8",
         }
     }
 
@@ -103,6 +108,7 @@ impl Kind {
                 .and_then(|()| text.write_all(OPEN))
                 .and_then(|()| text.write_all(CLOSE))
                 .and_then(|()| text.write_all(b"}")),
+            Self::InvalidUtf8 => text.write_all(b"{\"transaction_id\":1,\"shop\":\"Caf\xe9\"}"),
         };
         Some(text)
     }
@@ -179,7 +185,7 @@ mod tests {
             let mut text = Vec::new();
             let Some(value) = kind.write(EVENT, &mut text) else { continue };
             let parsed = serde_json::from_slice::<serde_json::Value>(value);
-            let broken = matches!(kind.code(), "MALFORMED" | "EMPTY_VALUE" | "TOO_DEEP");
+            let broken = matches!(kind.code(), "MALFORMED" | "EMPTY_VALUE" | "TOO_DEEP" | "INVALID_UTF8");
             assert_eq!(parsed.is_err(), broken, "{kind:?}: {parsed:?}");
         }
     }
