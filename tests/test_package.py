@@ -94,10 +94,8 @@ def test_load_makes_a_path_absolute_only_if_it_exists_here(tmp_path: Path, monke
 
 def test_a_refusal_keeps_the_engines_lines_and_its_first_condition() -> None:
     text = (
-        "[SOME_SPARK_CONDITION] pipeline refused:\n"
         "fraud.yaml:7:3: UNKNOWN_KEY: featurs: no such key (did you mean features?)\n"
         "fraud.yaml:9:12: UNKNOWN_COLUMN: output[1]: no column scor (nearest: score)\n"
-        "; line 1 pos 0"
     )
     error = firesteel.PipelineError(text)
     assert error.condition == "UNKNOWN_KEY"

@@ -34,7 +34,7 @@ NUMPY: dict[str, Any] = {
     "tensor(string)": np.object_,
 }
 
-BATCH_ROWS = "spark.firesteel.batch.maxRows"
+BATCH_ROWS = "spark.firesteel.batchSize"
 
 
 def columns_of(onnx: onnxruntime.InferenceSession, seed: int) -> tuple[pd.DataFrame, dict[str, np.ndarray[Any, Any]]]:

@@ -217,12 +217,12 @@ def test_wrong_type_of_column_is_refused_before_any_job(case: Case) -> None:
 
 
 def test_row_by_row_is_equal_and_not_batched(spark: SparkSession, case: Case) -> None:
-    spark.conf.set("spark.firesteel.batching.enabled", "false")
+    spark.conf.set("spark.firesteel.batch.enabled", "false")
     try:
         df = case.df.select("id", firesteel.predict(case.model, "x", "y").alias("p")).orderBy("id")
         proof.assert_native_plan(df, operators=0)
         rows = df.collect()
     finally:
-        spark.conf.unset("spark.firesteel.batching.enabled")
+        spark.conf.unset("spark.firesteel.batch.enabled")
     assert [row.p.label for row in rows] == case.label.tolist()
     golden.assert_same_bits(probabilities(rows), case.probability, "probabilities[1]")

@@ -62,7 +62,6 @@ WRONG = {
     "model input's columns": Wrong("[x, y]", "[x]", "[x]", "MODEL_INPUT", "takes 2 columns"),
     "model output": Wrong("probabilities[1]", "probability[1]", '"probability', "MODEL_OUTPUT", "probabilities"),
     "position in an output": Wrong("probabilities[1]", "probabilities[2]", '"prob', "MODEL_OUTPUT", "2"),
-    "model file": Wrong("small.onnx", "smal.onnx", "smal.onnx", "", "smal.onnx"),
     "no output": Wrong("output: [id, x_log, score]\n", "", "name: card", "MISSING_KEY", "output"),
     "YAML": Wrong("[id, x_log, score]", "[id, x_log, score", "", "BAD_YAML", ""),
 }
@@ -127,8 +126,20 @@ def test_all_faults_of_a_file_come_at_once(folder: Path, df: DataFrame) -> None:
 
 def test_a_column_that_the_dataframe_lacks_is_named(folder: Path, df: DataFrame) -> None:
     (folder / "right.yaml").write_text(RIGHT)
-    with pytest.raises(Exception, match=r"\bts\b"):
+    with pytest.raises(firesteel.PipelineError, match=r"MISSING_COLUMNS: .*`ts`"):
         firesteel.Pipeline.load(folder / "right.yaml").transform(df.drop("ts"))
+
+
+def test_a_model_that_is_not_there_is_named_with_the_place_looked_at(folder: Path, df: DataFrame) -> None:
+    (folder / "no_model.yaml").write_text(RIGHT.replace("small.onnx", "smal.onnx"))
+    with pytest.raises(firesteel.PipelineError, match=r"FILE_NOT_FOUND: ") as refused:
+        firesteel.Pipeline.load(folder / "no_model.yaml").transform(df)
+    assert str(folder / "smal.onnx") in str(refused.value)
+
+
+def test_a_pipeline_file_that_is_not_there_is_named(folder: Path, df: DataFrame) -> None:
+    with pytest.raises(firesteel.PipelineError, match=r"FILE_NOT_FOUND: pipeline file .*nothing\.yaml"):
+        firesteel.Pipeline.load(folder / "nothing.yaml").transform(df)
 
 
 def test_a_session_without_firesteel_says_how_to_get_it() -> None:

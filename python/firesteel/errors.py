@@ -63,23 +63,22 @@ class VersionMismatchError(FiresteelError):
 
 
 class PipelineError(FiresteelError):
-    """A pipeline was refused before anything ran: a fault in the file, a column or type that does not fit.
+    """A pipeline was refused before anything ran: a fault in the file, a column or a model that does not fit.
 
-    The text is the engine's own: ``file:line:column: CONDITION: key: what is wrong (what to write instead)``,
-    one line per fault.
+    The text is the engine's own, one line per fault. A fault in the file has its place in front:
+    ``file:line:column: CONDITION: key: what is wrong (what to write instead)``.
 
     Attributes
     ----------
     faults : tuple of str
-        The lines that name a place and a condition, in file order.
+        The lines, in file order. Empty if the text is none of the engine's.
     """
 
-    _FAULT = re.compile(r"(?:^|\s)(?P<fault>(?:\S+:\d+:\d+: )(?P<condition>[A-Z][A-Z_]+): .*)$", re.MULTILINE)
+    _FAULT = re.compile(r"^(?:[^\n]*?:\d+:\d+: )?(?P<condition>[A-Z][A-Z_]+): .*$", re.MULTILINE)
 
     def __init__(self, message: str) -> None:
         found = list(self._FAULT.finditer(message))
-        self.faults: tuple[str, ...] = tuple(match["fault"].strip() for match in found)
-        condition = found[0]["condition"] if found else "PIPELINE_REFUSED"
-        text = "\n".join(self.faults) if found else message
-        Exception.__init__(self, text)
-        self.condition = condition
+        self.faults: tuple[str, ...] = tuple(match.group().strip() for match in found)
+        # FiresteelError's own text would name the first condition twice.
+        Exception.__init__(self, "\n".join(self.faults) if found else message)
+        self.condition = found[0]["condition"] if found else "PIPELINE_REFUSED"

@@ -83,7 +83,6 @@ class Pipeline:
         >>> firesteel.accepted(scored).count() + firesteel.rejected(scored).count() == df.count()
         True
         """
-        from py4j.protocol import Py4JJavaError
         from pyspark.errors import PySparkException
         from pyspark.sql import functions as F
 
@@ -92,7 +91,7 @@ class Pipeline:
         try:
             # A projection of a projection: the call stands once, and is evaluated once per row.
             return df.select(call.alias("_firesteel")).select("_firesteel.*")
-        except (PySparkException, Py4JJavaError) as error:
+        except PySparkException as error:
             explained = _explained(error)
             if explained is error:
                 raise
@@ -108,5 +107,6 @@ def _explained(error: Exception) -> Exception:
             "firesteel.configure(SparkSession.builder).getOrCreate(), "
             f"or with spark.jars and spark.sql.extensions={EXTENSIONS}"
         )
+    # Spark's own conditions stand in brackets, the engine's do not.
     refusal = PipelineError(text)
-    return refusal if refusal.faults else error
+    return error if text.startswith("[") or not refusal.faults else refusal
