@@ -1,5 +1,6 @@
 package io.firesteel.spark.job
 
+import io.firesteel.spark.Firesteel
 import org.apache.spark.sql.{DataFrame, Row}
 import org.apache.spark.sql.functions.{col, count, lit}
 
@@ -20,11 +21,12 @@ private[job] final case class BatchCounts(rowsIn: Long, rowsScored: Long, reject
 }
 
 private[job] object BatchCounts {
+  private val reason = col(Firesteel.RejectedColumn)
 
   /** Counts the transformed rows of a batch; `rowsIn` comes from before the transformation. */
   def of(transformed: DataFrame, rowsIn: () => Long): BatchCounts = {
     val groups = transformed
-      .groupBy(col("_rejected").isNull, col("_rejected.stage"), col("_rejected.code"))
+      .groupBy(reason.isNull, reason.getField("stage"), reason.getField("code"))
       .agg(count(lit(1)))
       .collect()
     val (scored, rejected) = groups.partition(_.getBoolean(0))

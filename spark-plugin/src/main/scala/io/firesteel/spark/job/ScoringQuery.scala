@@ -3,9 +3,10 @@ package io.firesteel.spark.job
 import java.nio.file.Paths
 import java.util.concurrent.TimeUnit
 
+import io.firesteel.spark.{Firesteel, FiresteelExtensions, Pipeline}
 import org.apache.hadoop.util.ShutdownHookManager
 import org.apache.spark.SparkConf
-import org.apache.spark.sql.functions._
+import org.apache.spark.sql.functions.{count, lit}
 import org.apache.spark.sql.streaming.{StreamingQuery, StreamingQueryException, Trigger}
 import org.apache.spark.sql.{DataFrame, Observation, SparkSession}
 import org.apache.spark.storage.StorageLevel
@@ -20,7 +21,7 @@ import scala.util.control.NonFatal
  */
 private[spark] object ScoringQuery {
   private val ExtensionsKey = "spark.sql.extensions"
-  private val Extensions = "io.firesteel.spark.FiresteelExtensions"
+  private val Extensions = classOf[FiresteelExtensions].getName
   /** How long a SIGTERM waits for the batch in progress before it interrupts it, in seconds. */
   private val StopSeconds = 60L
   /** Before Spark's own hook (priority 50), which stops the context. */
@@ -109,15 +110,12 @@ private[job] final class BatchWork(pipeline: String, scores: Seq[Sink], rejected
   def run(batch: DataFrame, id: Long): Unit = books.during(id) {
     val seen = Observation()
     val rows = batch.select("value", "topic", "partition", "offset").observe(seen, count(lit(1)).as("rows"))
-    val call = call_function("firesteel_pipeline", lit(pipeline), struct("*"))
-    val transformed = rows.select(call.as("_f")).select("_f.*").persist(StorageLevel.MEMORY_AND_DISK)
+    val transformed = Pipeline.load(pipeline).transform(rows).persist(StorageLevel.MEMORY_AND_DISK)
     try {
       val counts = BatchCounts.of(transformed, () => seen.get("rows").asInstanceOf[Long])
       counts.check(id)
-      val accepted = transformed.where(col("_rejected").isNull).drop("_rejected")
-      scores.foreach(_.write(accepted, counts.rowsScored, id))
-      val refused = transformed.where(col("_rejected").isNotNull).select("_rejected.*")
-      rejected.foreach(_.write(refused, counts.rowsRejected, id))
+      scores.foreach(_.write(Firesteel.accepted(transformed), counts.rowsScored, id))
+      rejected.foreach(_.write(Firesteel.rejected(transformed), counts.rowsRejected, id))
       counts
     } finally forget(transformed)
   }

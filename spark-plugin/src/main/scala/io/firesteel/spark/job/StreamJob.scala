@@ -1,6 +1,6 @@
 package io.firesteel.spark
 
-import io.firesteel.spark.bridge.FiresteelSpecException
+import io.firesteel.spark.bridge.FiresteelException
 import io.firesteel.spark.job.{JobOptions, PipelineCheck, ScoringQuery, WrongOption}
 
 /**
@@ -20,7 +20,7 @@ object StreamJob {
         case wrong: WrongOption =>
           complain(s"${wrong.getMessage}\nRun with --help for all options.")
           Refused
-        case refused: FiresteelSpecException =>
+        case refused @ (_: FiresteelException | _: FiresteelAnalysisException) =>
           complain(s"the pipeline file is refused:\n${refused.getMessage}")
           Refused
       }

@@ -14,7 +14,7 @@ import scala.util.Try
  * Small files that the driver reads: pipelines and models. A path with a scheme is Hadoop's; one without is a local
  * file if there is one, and else on Hadoop's default file system.
  */
-private[resolve] object Files {
+private[spark] object Files {
   private def hasScheme(path: String): Boolean = Try(new URI(path).getScheme).toOption.exists(_ != null)
 
   def read(path: String, what: String, hadoop: => Configuration): Array[Byte] =

@@ -6,14 +6,14 @@ import org.apache.spark.sql.types.StructType
 import scala.jdk.CollectionConverters._
 
 /** The engine's answer to a checked call, see `Prepared` in the engine. */
-private[resolve] final case class Prepared(
+private[spark] final case class Prepared(
     call: String,
     input: StructType,
     optional: Set[String],
     output: StructType,
     plan: String)
 
-private[resolve] object Prepared {
+private[spark] object Prepared {
   private val mapper = new ObjectMapper()
 
   def parse(json: String): Prepared = {
