@@ -1,3 +1,5 @@
+import Dist.autoImport._
+
 
 ThisBuild / organization := "io.firesteel"
 ThisBuild / version := "0.1.0"
@@ -35,8 +37,7 @@ lazy val plugin = (project in file("spark-plugin"))
     Test / javaOptions ++= SparkJvm.options ++ Seq(
       "-Xmx2g",
       "-XX:+UseSerialGC",
-      s"-Dfiresteel.native.path=${(ThisBuild / baseDirectory).value / "build" / "native" / "linux-x86_64"}",
-      s"-Djava.io.tmpdir=${IO.temporaryDirectory}"
+      s"-Dfiresteel.native.path=${sys.props.getOrElse("firesteel.native.path", nativeLibraries.value.toString)}"
     ),
     Test / testOptions += Tests.Argument(new TestFramework("munit.Framework"), "+l")
   )

@@ -1,11 +1,12 @@
 package io.firesteel.spark.bridge;
 
 import java.math.BigInteger;
+import org.apache.spark.sql.types.ArrayType;
+import org.apache.spark.sql.types.BinaryType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.Decimal;
-import org.apache.spark.sql.types.StructType;
-import org.apache.spark.sql.types.BinaryType;
 import org.apache.spark.sql.types.StringType;
+import org.apache.spark.sql.types.StructType;
 import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.sql.vectorized.ColumnarArray;
 import org.apache.spark.sql.vectorized.ColumnarMap;
@@ -35,6 +36,8 @@ final class NativeColumn extends ColumnVector {
       for (int i = 0; i < children.length; i++) {
         children[i] = new NativeColumn(struct.fields()[i].dataType());
       }
+    } else if (type instanceof ArrayType list) {
+      children = new NativeColumn[] {new NativeColumn(list.elementType())};
     } else {
       children = new NativeColumn[0];
     }
@@ -61,8 +64,10 @@ final class NativeColumn extends ColumnVector {
           "INTERNAL: " + nChildren + " child arrays came where " + children.length + " were agreed");
     }
     long pointers = Platform.getLong(null, array + ArrowC.CHILDREN);
+    // A list's elements are found through its offsets instead.
+    int childOffset = type instanceof StructType ? offset : 0;
     for (int i = 0; i < children.length; i++) {
-      children[i].bind(Platform.getLong(null, pointers + 8L * i), offset);
+      children[i].bind(Platform.getLong(null, pointers + 8L * i), childOffset);
     }
     nulls = validity == 0 ? 0 : nullCount >= 0 ? (int) nullCount : countNulls(length);
   }
@@ -177,7 +182,11 @@ final class NativeColumn extends ColumnVector {
 
   @Override
   public ColumnarArray getArray(int rowId) {
-    throw new UnsupportedOperationException("the engine gives no arrays");
+    if (isNullAt(rowId)) {
+      return null;
+    }
+    int from = start(rowId);
+    return new ColumnarArray(children[0], from, start(rowId + 1) - from);
   }
 
   @Override

@@ -18,9 +18,9 @@ private[exec] final case class EvalMetrics(
 
 private[exec] object EvalMetrics {
   def create(sc: SparkContext): Map[String, SQLMetric] = Map(
-    "rows" -> SQLMetrics.createMetric(sc, "rows evaluated"),
+    "rows" -> SQLMetrics.createMetric(sc, "rows"),
     "batches" -> SQLMetrics.createMetric(sc, "batches"),
-    "rejected" -> SQLMetrics.createMetric(sc, "rows rejected"),
+    "rejected" -> SQLMetrics.createMetric(sc, "rejected"),
     "crossing" -> SQLMetrics.createNanoTimingMetric(sc, "time in crossing"),
     "decode" -> SQLMetrics.createNanoTimingMetric(sc, "time in decode"),
     "clean" -> SQLMetrics.createNanoTimingMetric(sc, "time in clean"),

@@ -2,7 +2,6 @@ package io.firesteel.spark.exec
 
 import io.firesteel.spark.bridge.{FiresteelException, MemoryBudget}
 import org.apache.spark.{SparkEnv, TaskContext}
-import org.apache.spark.memory.SparkTaskMemory
 
 /** Where a task's off-heap bytes are charged: to Spark's own budget if it has one for off-heap memory. */
 private[exec] object TaskBudget {
