@@ -81,7 +81,7 @@ f + f | f * d | f / e | d + e | d - e | d * e | d / e | d % e | f % f | i + f | 
 i = j | i <> j | i < l | d = e | d < e | d <= e | d > e | d >= e | d <=> e | s <=> t | i <=> j | f = d | f > 1 | d > 0 | s = t | s < t | b = (i > 0) | b < true
 dt = ts | dt < ts | ts >= '2000-01-01' | dt = DATE '2024-02-29' | ts < TIMESTAMP '1970-01-01 00:00:00' | dt > '1970-01-01'
 b AND i > 0 | b OR i > 0 | NOT b | !b | b AND NULL | b OR NULL | i <> 0 AND 10 / i > 1 | i = 0 OR 10 / i > 1
-i BETWEEN -1 AND 7 | i NOT BETWEEN j AND 7 | i IN (0, 7, -7) | i NOT IN (0, 7) | i IN (1, NULL) | d IN (0, 1.5, 'NaN') | d IN (0, 1) | s IN ('abc', '12') | d BETWEEN e AND 10
+i BETWEEN -1 AND 7 | i NOT BETWEEN j AND 7 | i IN (0, 7, -7) | i NOT IN (0, 7) | i IN (1, NULL) | d IN (0, 1) | s IN ('abc', '12') | d BETWEEN e AND 10
 i IS NULL | i IS NOT NULL | b IS TRUE | b IS FALSE | b IS NOT TRUE | b IS NOT FALSE
 s LIKE 'a%' | s LIKE '%_b%' | s LIKE '%\\\\%%' | s LIKE '_bc' | s NOT LIKE 'a%' | s LIKE '' | s LIKE t
 CASE WHEN i > 0 THEN i WHEN i < 0 THEN l ELSE d END | CASE i WHEN 0 THEN 'zero' WHEN 7 THEN 'seven' END | CASE WHEN i = 0 THEN 0 ELSE 100 / i END | if(i = 0, 0, 10 / i) | if(b, s, t)
@@ -156,14 +156,12 @@ def spark_table():
     spark.sparkContext.setLogLevel("OFF")
     # Dates and timestamps go in as numbers, so that Python's calendar has no say.
     raw = DDL.replace("dt DATE", "dt INT").replace("ts TIMESTAMP", "ts BIGINT")
-    frame = spark.createDataFrame([tuple(row) for row in ROWS], raw)
-    frame = frame.withColumn("dt", frame.dt.cast("int")).selectExpr(
-        *[n for n in NAMES if n not in ("dt", "ts")], "date_from_unix_date(dt) dt", "timestamp_micros(ts) ts"
-    )
+    frame = spark.createDataFrame([tuple(row) for row in ROWS], raw).coalesce(1)
+    frame = frame.selectExpr(*NAMES[:-2], "date_from_unix_date(dt) dt", "timestamp_micros(ts) ts")
     # No constant folding across rows: the rows come from a cached relation, as a stream's would.
     frame = frame.cache()
     frame.count()
-    yield frame
+    yield Spark(frame)
     spark.stop()
 
 
@@ -175,28 +173,45 @@ def shown(column: str, data_type: str) -> str:
     return column
 
 
-def in_spark(frame, sql: str):
-    """Type and one outcome per row: ("ok", value) or ("failed", condition). Halves a range until the failures stand alone."""
-    data_type = frame.selectExpr(f"{sql} AS v").schema["v"].dataType.simpleString()
-    outcomes: dict[int, tuple] = {}
+class Spark:
+    """Spark's answers: the whole table in one job where no row fails, else one row at a time."""
 
-    def run(first: int, until: int) -> None:
-        part = frame.where(f"id >= {first} AND id < {until}").selectExpr("id", f"{sql} AS v").selectExpr("id", f"{shown('v', data_type)} AS v")
+    def __init__(self, frame):
+        self.frame = frame
+        plan = frame._jdf.queryExecution().executedPlan()
+        self.rows = list(plan.executeCollect())
+
+    def answers(self, sql: str):
+        """Type and one outcome per row: ("ok", value) or ("failed", reason)."""
+        selected = self.frame.selectExpr(f"{sql} AS v")
+        data_type = selected.schema["v"].dataType.simpleString()
+        final = selected.selectExpr(f"{shown('v', data_type)} AS v")
         try:
-            collected = part.collect()
-        except Exception as error:  # noqa: BLE001 - any failure of the row counts
-            if until - first == 1:
-                outcomes[first] = ("failed", str(error).splitlines()[0][:120])
-                return
-            middle = (first + until) // 2
-            run(first, middle)
-            run(middle, until)
-            return
-        for row in collected:
-            outcomes[row.id] = ("ok", row.v)
+            return data_type, [("ok", row.v) for row in final.collect()]
+        except Exception:  # noqa: BLE001 - some row fails: find out which
+            return data_type, self.row_by_row(final)
 
-    run(0, len(ROWS))
-    return data_type, outcomes
+    def row_by_row(self, selected):
+        """Evaluates the optimised expression itself: a job per row would take minutes."""
+        jvm = self.frame.sparkSession._jvm
+        plan = selected._jdf.queryExecution().optimizedPlan()
+        catalyst = jvm.org.apache.spark.sql.catalyst.expressions
+        output = catalyst.package.AttributeSeq(plan.child().output())
+        bound = catalyst.BindReferences.bindReference(plan.projectList().head(), output, False)
+        outcomes = []
+        for row in self.rows:
+            try:
+                value = bound.eval(row)
+            except Exception as error:  # noqa: BLE001 - any failure of the row counts
+                outcomes.append(("failed", str(getattr(error, "java_exception", error))[:120]))
+            else:
+                outcomes.append(("ok", value.toString() if hasattr(value, "toString") else value))
+        return outcomes
+
+
+def single(value):
+    """The 32-bit float nearest to what Python shows: py4j hands a float over as its decimal text."""
+    return struct.unpack(">f", struct.pack(">f", value))[0] if isinstance(value, float) else value
 
 
 def from_engine(cell, data_type: str):
@@ -223,10 +238,10 @@ def same(left, right, tolerance: int) -> bool:
     return left == right and type(left) is type(right)
 
 
-def differences(sql: str, result: dict, frame) -> list[str]:
+def differences(sql: str, result: dict, spark: Spark) -> list[str]:
     if "refused" in result:
         return [f"refused: {result['refused']}"]
-    data_type, outcomes = in_spark(frame, sql)
+    data_type, outcomes = spark.answers(sql)
     found = []
     names = {"tinyint": "TINYINT", "smallint": "SMALLINT", "int": "INT", "bigint": "BIGINT"}
     expected = names.get(data_type, data_type.upper())
@@ -235,6 +250,8 @@ def differences(sql: str, result: dict, frame) -> list[str]:
     tolerance = max((n for name, n in LAST_BITS.items() if f"{name}(" in sql.lower()), default=0)
     for n, row in enumerate(ROWS):
         kind, value = outcomes[n]
+        if data_type == "float":
+            value = single(value)
         cell = result["values"][n]
         if kind == "failed":
             if "failed" not in cell:
@@ -246,6 +263,7 @@ def differences(sql: str, result: dict, frame) -> list[str]:
     return found
 
 
+@pytest.mark.timeout(900)
 def test_every_expression_answers_as_spark_does(expressions, ours, spark_table):
     report = []
     for sql in expressions:
@@ -259,5 +277,5 @@ def test_the_table_makes_both_failures_and_values(ours):
     """The comparison proves nothing if no row fails or every value is null."""
     failed = sum("failed" in cell for result in ours.values() for cell in result.get("values", []))
     values = sum(cell.get("ok") is not None for result in ours.values() for cell in result.get("values", []))
-    assert failed > 500
+    assert failed > 1_000
     assert values > 20_000

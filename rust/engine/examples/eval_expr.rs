@@ -50,8 +50,7 @@ fn evaluate(sql: &str, batch: &RecordBatch) -> Value {
         Err(error) => return json!({"refused": error.to_string()}),
     };
     let evaluated = expr.evaluate(batch).expect("no fault of the engine");
-    let mut values: Vec<Value> =
-        (0..batch.num_rows()).map(|row| json!({"ok": cell(&evaluated.values, row)})).collect();
+    let mut values: Vec<Value> = (0..batch.num_rows()).map(|row| json!({"ok": cell(&evaluated.values, row)})).collect();
     for (row, reason) in evaluated.failed {
         values[row as usize] = json!({"failed": reason});
     }

@@ -136,7 +136,7 @@ pub const ALL: &[Function] = &[
     f("unix_micros", "(TIMESTAMP) → BIGINT", "unix_micros(ts)"),
     f("unix_millis", "(TIMESTAMP) → BIGINT, rounded down", "unix_millis(ts)"),
     f("unix_seconds", "(TIMESTAMP) → BIGINT, rounded down", "unix_seconds(ts)"),
-    f("unix_timestamp", "(TIMESTAMP or DATE) → BIGINT, rounded down", "unix_timestamp(ts)"),
+    f("unix_timestamp", "(TIMESTAMP or DATE) → BIGINT, rounded towards 0", "unix_timestamp(ts)"),
     f("upper", "(STRING) → STRING", "upper(s)"),
     f("ucase", "(STRING) → STRING", "ucase(s)"),
     f("weekday", "(DATE) → INT, 0 = Monday", "weekday(dt)"),
@@ -292,7 +292,11 @@ impl Call {
                     super::kernels::map::<arrow::datatypes::Date32Type, arrow::datatypes::Int32Type>(&args[0], Ok)
                 }))
             }
-            "unix_timestamp" | "unix_seconds" => self.unix(SECOND_MICROS),
+            "unix_timestamp" => {
+                let arg = self.one().and_then(|arg| self.time(arg))?;
+                Ok(Typed::call(name, Int64, vec![arg], time::unix_timestamp))
+            }
+            "unix_seconds" => self.unix(SECOND_MICROS),
             "unix_millis" => self.unix(1_000),
             "unix_micros" => self.unix(1),
             "timestamp_millis" | "timestamp_micros" => {

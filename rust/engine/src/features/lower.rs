@@ -202,13 +202,14 @@ impl Lowering<'_> {
                     .with_hint("write CAST(… AS STRING)"));
             }
         }
-        if let Some(ScalarValue::Utf8(Some(text))) = &pattern.constant
-            && bad_escape(text)
-        {
-            return Err(mismatch(format!(
-                "the LIKE pattern '{text}' has a \\ before another character than %, _ or \\"
-            )));
-        }
+        let pattern = match &pattern.constant {
+            Some(ScalarValue::Utf8(Some(text))) if text::bad_escape(text) => {
+                let message = format!("the LIKE pattern '{text}' has a \\ before another character than %, _ or \\");
+                return Err(mismatch(message));
+            }
+            Some(_) => pattern,
+            None => Typed::call("like_pattern", DataType::Utf8, vec![value.clone(), pattern], text::like_pattern),
+        };
         Ok(Typed::new(Arc::new(LikeExpr::new(negated, false, value.expr, pattern.expr)), DataType::Boolean))
     }
 
@@ -350,17 +351,6 @@ fn number(digits: &str, long: bool, negative: bool) -> Result<ScalarValue, SpecE
     }
     let value: f64 = text.parse().map_err(|_| fault())?;
     if value.is_infinite() { Err(fault()) } else { Ok(ScalarValue::Float64(Some(value))) }
-}
-
-/// True if a `\` stands before something that needs no escape, which Spark refuses.
-fn bad_escape(pattern: &str) -> bool {
-    let mut chars = pattern.chars();
-    while let Some(c) = chars.next() {
-        if c == '\\' && !matches!(chars.next(), Some('%' | '_' | '\\')) {
-            return true;
-        }
-    }
-    false
 }
 
 fn sql_type(data_type: &SqlType) -> Result<DataType, SpecError> {

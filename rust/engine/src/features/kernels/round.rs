@@ -42,8 +42,12 @@ fn whole(x: i128, scale: i32) -> i128 {
 
 /// Half up on the shortest decimal text that reads back as `x`.
 fn double(x: f64, scale: i32) -> f64 {
-    if !x.is_finite() || x == 0.0 {
+    if !x.is_finite() {
         return x;
+    }
+    // A BigDecimal has no negative zero.
+    if x == 0.0 {
+        return 0.0;
     }
     // "d.ddde±x": the digits and where the point stands.
     let text = format!("{:e}", x.abs());

@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int32Array, StringArr
 use arrow::datatypes::{DataType, Int32Type};
 use arrow::error::ArrowError;
 
-use super::{primitive, text};
+use super::{failed, primitive, text};
 
 fn strings(args: &[ArrayRef], f: impl Fn(&str) -> String) -> Result<ArrayRef, ArrowError> {
     let output: StringArray = text(&args[0])?.iter().map(|s| s.map(&f)).collect();
@@ -148,4 +148,24 @@ pub(in super::super) fn test(f: fn(&str, &str) -> bool, args: &[ArrayRef]) -> Re
     let output: BooleanArray =
         text(&args[0])?.iter().zip(text(&args[1])?.iter()).map(|(s, part)| Some(f(s?, part?))).collect();
     Ok(Arc::new(output))
+}
+
+/// True if a `\` stands before something that needs no escape, which Spark refuses.
+pub(in super::super) fn bad_escape(pattern: &str) -> bool {
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        if c == '\\' && !matches!(chars.next(), Some('%' | '_' | '\\')) {
+            return true;
+        }
+    }
+    false
+}
+
+/// The pattern of `value LIKE pattern` as it is; a bad escape in it fails its row, unless the value is null.
+pub(in super::super) fn like_pattern(args: &[ArrayRef]) -> Result<ArrayRef, ArrowError> {
+    let (values, patterns) = (text(&args[0])?, text(&args[1])?);
+    if values.iter().zip(patterns.iter()).any(|(value, pattern)| value.is_some() && pattern.is_some_and(bad_escape)) {
+        return failed("a LIKE pattern has a \\ before another character than %, _ or \\");
+    }
+    Ok(Arc::clone(&args[1]))
 }

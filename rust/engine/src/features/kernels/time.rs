@@ -52,7 +52,12 @@ pub(in super::super) fn unix(unit_micros: i64, args: &[ArrayRef]) -> Result<Arra
     map::<TimestampMicrosecondType, Int64Type>(&args[0], |micros| Ok(micros.div_euclid(unit_micros)))
 }
 
-/// `timestamp_seconds`, `timestamp_millis`, `timestamp_micros`: the other way.
+/// `unix_timestamp`: whole seconds, rounded towards zero, as Spark's older function does.
+pub(in super::super) fn unix_timestamp(args: &[ArrayRef]) -> Result<ArrayRef, ArrowError> {
+    map::<TimestampMicrosecondType, Int64Type>(&args[0], |micros| Ok(micros / SECOND_MICROS))
+}
+
+/// `timestamp_millis`, `timestamp_micros`: the other way.
 pub(in super::super) fn from_unix(unit_micros: i64, args: &[ArrayRef]) -> Result<ArrayRef, ArrowError> {
     let output = map::<Int64Type, TimestampMicrosecondType>(&args[0], |n| {
         n.checked_mul(unit_micros).map_or_else(|| failed("overflow in a timestamp"), Ok)
