@@ -1,9 +1,9 @@
 """What the JNI border costs: µs per batch and ns per row, by batch size and column count.
 
 The measuring is done by ``io.firesteel.spark.bridge.CrossingBench``, which is in the jar that users get. It times two
-parts of a batch's way: ``write``, rows to Arrow, and ``cross``, Arrow to Arrow: one call with its import, the sum of the
-float columns, its export and the release. The bar is about the second; a line through its batch sizes gives the cost
-per batch and per row.
+parts of a batch's way: ``write``, rows to Arrow, and ``cross``, Arrow to Arrow: one call with its import, the sum of
+the float columns, its export and the release. The bar is about the second; a line through its batch sizes gives the
+cost per batch and per row.
 """
 
 from __future__ import annotations
