@@ -9,7 +9,7 @@ use crate::error::{Place, SpecError};
 
 /// The file a spec was loaded from. Empty for a spec from JSON.
 #[derive(Debug, Clone, Default)]
-pub struct Source {
+pub(super) struct Source {
     pub(super) file: String,
     pub(super) text: String,
     pub(super) places: HashMap<String, Located>,
