@@ -1,6 +1,5 @@
 import Dist.autoImport._
 
-
 ThisBuild / organization := "io.firesteel"
 ThisBuild / version := "0.1.0"
 // The exact patch version that Spark 4.2.0 ships in its jars folder.
@@ -31,6 +30,8 @@ lazy val plugin = (project in file("spark-plugin"))
     name := "firesteel-spark",
     libraryDependencies ++= Dependencies.plugin,
     Compile / compileOrder := CompileOrder.Mixed,
+    // A test may call for the effect alone.
+    Test / scalacOptions --= Seq("-Wnonunit-statement", "-Wvalue-discard"),
     Test / fork := true,
     Test / parallelExecution := false,
     Test / baseDirectory := (ThisBuild / baseDirectory).value,

@@ -12,9 +12,10 @@ import java.util.StringJoiner;
  * What the border costs, by batch size and column count: {@code CrossingBench <file.json> [repetitions]}.
  *
  * <p>Each case is timed apart for rows to Arrow ({@code write}) and Arrow to Arrow ({@code cross}, one call with its
- * import, the sum of the columns, and its export). A list of {rows, columns, write_us, cross_us, …_min, …_max}, each
- * the median of the repetitions with their extremes, in µs per batch. A line through the crossing's medians over batch
- * sizes gives µs per batch and ns per row; the harness draws it.
+ * import and its export, without the native work in between, which is timed natively and shown as {@code work}). A
+ * list of {rows, columns, write_us, cross_us, work_us, …_min, …_max}, each the median of the repetitions with their
+ * extremes, in µs per batch. A line through the crossing's medians over batch sizes gives µs per batch and ns per row;
+ * the harness draws it.
  */
 public final class CrossingBench {
   private static final int[] ROWS = {1, 64, 512, 2048, 8192, 32768};
@@ -39,22 +40,25 @@ public final class CrossingBench {
   private static String measure(int rows, int columns, int repetitions) {
     double[] write = new double[repetitions];
     double[] cross = new double[repetitions];
+    double[] work = new double[repetitions];
     try (CrossingLoad load = new CrossingLoad(columns, rows)) {
       sample(load, WARM_UP_NANOS);
       for (int i = 0; i < repetitions; i++) {
-        double[] both = sample(load, SAMPLE_NANOS);
-        write[i] = both[0];
-        cross[i] = both[1];
+        double[] figures = sample(load, SAMPLE_NANOS);
+        write[i] = figures[0];
+        cross[i] = figures[1];
+        work[i] = figures[2];
       }
     }
     String line =
         String.format(
             Locale.ROOT,
-            "{\"rows\": %d, \"columns\": %d, %s, %s}",
+            "{\"rows\": %d, \"columns\": %d, %s, %s, %s}",
             rows,
             columns,
             figure("write", write),
-            figure("cross", cross));
+            figure("cross", cross),
+            figure("work", work));
     System.out.println(line);
     return line;
   }
@@ -72,12 +76,13 @@ public final class CrossingBench {
         values[values.length - 1]);
   }
 
-  /** µs per batch for writing and for crossing, over batches for about {@code nanos}. */
+  /** µs per batch for writing, crossing and native work, over batches for about {@code nanos}. */
   private static double[] sample(CrossingLoad load, long nanos) {
     long writing = 0;
     long crossing = 0;
     int batches = 0;
     float seen = 0;
+    long workBefore = load.runner.metrics().engineNanos();
     while (writing + crossing < nanos) {
       long start = System.nanoTime();
       load.write();
@@ -92,6 +97,9 @@ public final class CrossingBench {
     if (Float.isNaN(seen)) {
       throw new IllegalStateException("the sums are not numbers");
     }
-    return new double[] {writing / 1e3 / batches, crossing / 1e3 / batches};
+    long working = load.runner.metrics().engineNanos() - workBefore;
+    return new double[] {
+      writing / 1e3 / batches, (crossing - working) / 1e3 / batches, working / 1e3 / batches
+    };
   }
 }
