@@ -179,8 +179,31 @@ EXPRESSIONS = [part.strip() for line in MORE.strip().splitlines() for part in li
 
 # Java's Math.sin and its like may differ from StrictMath in the last bit; units in the last place.
 LAST_BITS = dict.fromkeys(
-    ["sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "exp", "expm1"]
-    + ["pow", "power", "cbrt", "log", "log2", "log10", "log1p", "ln", "hypot", "degrees", "radians"],
+    [
+        "sin",
+        "cos",
+        "tan",
+        "asin",
+        "acos",
+        "atan",
+        "atan2",
+        "sinh",
+        "cosh",
+        "tanh",
+        "exp",
+        "expm1",
+        "pow",
+        "power",
+        "cbrt",
+        "log",
+        "log2",
+        "log10",
+        "log1p",
+        "ln",
+        "hypot",
+        "degrees",
+        "radians",
+    ],
     2,
 )
 
