@@ -37,7 +37,8 @@ class PluginSuite extends SparkSuite with Points {
     assertEquals(spark.sparkContext.getConf.get("spark.firesteel.version"), "0.1.0")
     assertEquals(
       spark.sparkContext.getConf.get("spark.sql.extensions"),
-      "io.firesteel.spark.FiresteelExtensions")
+      "io.firesteel.spark.FiresteelExtensions"
+    )
     assertNothingIsAlive()
   }
 

@@ -42,7 +42,8 @@ class PipelineSuite extends SparkSuite {
       "'cards' AS topic",
       "CAST(id % 2 AS INT) AS partition",
       "id AS offset",
-      "current_timestamp() AS timestamp")
+      "current_timestamp() AS timestamp"
+    )
   }
 
   test("records become scores, and what is not taken says where it came from") {
@@ -52,10 +53,22 @@ class PipelineSuite extends SparkSuite {
     val rejected = Firesteel.rejected(result).orderBy("offset").collect()
     assertEquals(taken.length, 700)
     assertEquals(rejected.length, 300)
-    val first = rejected.take(3).map(row => (row.getAs[String]("topic"), row.getAs[Int]("partition"),
-      row.getAs[Long]("offset"), row.getAs[String]("code")))
-    assertEquals(first.toSeq, Seq(
-      ("cards", 1, 3L, "MALFORMED"), ("cards", 0, 4L, "REQUIRED_MISSING"), ("cards", 1, 5L, "TOMBSTONE")))
+    val first = rejected.take(3).map(row =>
+      (
+        row.getAs[String]("topic"),
+        row.getAs[Int]("partition"),
+        row.getAs[Long]("offset"),
+        row.getAs[String]("code")
+      )
+    )
+    assertEquals(
+      first.toSeq,
+      Seq(
+        ("cards", 1, 3L, "MALFORMED"),
+        ("cards", 0, 4L, "REQUIRED_MISSING"),
+        ("cards", 1, 5L, "TOMBSTONE")
+      )
+    )
     assertEquals(new String(rejected(0).getAs[Array[Byte]]("raw"), UTF_8), "{broken")
     assert(rejected(2).isNullAt(rejected(2).fieldIndex("raw")))
   }
@@ -83,8 +96,9 @@ class PipelineSuite extends SparkSuite {
   }
 
   test("every type crosses both ways, nulls included") {
-    val ddl = "b BOOLEAN, i8 TINYINT, i16 SMALLINT, i32 INT, i64 BIGINT, f32 FLOAT, f64 DOUBLE, s STRING, bin BINARY, " +
-      "d DATE, ts TIMESTAMP, ntz TIMESTAMP_NTZ, small DECIMAL(9,2), large DECIMAL(38,10)"
+    val ddl =
+      "b BOOLEAN, i8 TINYINT, i16 SMALLINT, i32 INT, i64 BIGINT, f32 FLOAT, f64 DOUBLE, s STRING, bin BINARY, " +
+        "d DATE, ts TIMESTAMP, ntz TIMESTAMP_NTZ, small DECIMAL(9,2), large DECIMAL(38,10)"
     val names = StructType.fromDDL(ddl).fieldNames
     val pipeline = file(s"""name: types
       |input: {format: json, schema: "$ddl"}
@@ -105,7 +119,8 @@ class PipelineSuite extends SparkSuite {
       "timestamp_micros(id * 123456789012 - 99999999) AS ts",
       "CAST(timestamp_micros(id * 98765432109) AS TIMESTAMP_NTZ) AS ntz",
       "CAST((id - 500) * 1.07 AS DECIMAL(9,2)) AS small",
-      "CAST(id - 500 AS DECIMAL(38,10)) * 123456789012345678.0123 AS large0")
+      "CAST(id - 500 AS DECIMAL(38,10)) * 123456789012345678.0123 AS large0"
+    )
       .withColumn("large", col("large0").cast("decimal(38,10)")).drop("large0")
     val withNulls = typed.selectExpr("id" +: names.zipWithIndex.map { case (n, i) =>
       s"CASE WHEN id % 17 = $i THEN NULL ELSE $n END AS $n"
@@ -123,7 +138,9 @@ class PipelineSuite extends SparkSuite {
       |output: [id, north]
       |""".stripMargin)
     val nested = spark.range(10).selectExpr(
-      "id", "named_struct('name', 'm', 'geo', named_struct('lon', 1D, 'lat', CAST(id AS DOUBLE) - 5)) AS merchant")
+      "id",
+      "named_struct('name', 'm', 'geo', named_struct('lon', 1D, 'lat', CAST(id AS DOUBLE) - 5)) AS merchant"
+    )
     val rows = Pipeline.load(pipeline.toString).transform(nested).select("id", "north").collect()
     assertEquals(rows.toSeq, (0L until 10L).map(i => Row(i, i > 5)))
   }

@@ -55,9 +55,9 @@ abstract class SparkSuite extends munit.FunSuite with AdaptiveSparkPlanHelper {
     pairs.foreach { case (key, value) => spark.conf.set(key, value) }
     try body
     finally before.foreach {
-      case (key, Some(value)) => spark.conf.set(key, value)
-      case (key, None) => spark.conf.unset(key)
-    }
+        case (key, Some(value)) => spark.conf.set(key, value)
+        case (key, None) => spark.conf.unset(key)
+      }
   }
 
   protected def rowByRow[T](body: => T): T = withConf(FiresteelConf.BatchEnabled -> "false")(body)

@@ -26,7 +26,8 @@ private[exec] object EvalMetrics {
     "clean" -> SQLMetrics.createNanoTimingMetric(sc, "time in clean"),
     "features" -> SQLMetrics.createNanoTimingMetric(sc, "time in features"),
     "inference" -> SQLMetrics.createNanoTimingMetric(sc, "time in inference"),
-    "memory" -> SQLMetrics.createSizeMetric(sc, "peak native memory"))
+    "memory" -> SQLMetrics.createSizeMetric(sc, "peak native memory")
+  )
 
   def apply(m: Map[String, SQLMetric]): EvalMetrics =
     EvalMetrics(
@@ -38,7 +39,8 @@ private[exec] object EvalMetrics {
       m("clean"),
       m("features"),
       m("inference"),
-      m("memory"))
+      m("memory")
+    )
 }
 
 /** Turns one runner's counters into metrics, batch by batch. */

@@ -98,7 +98,8 @@ object ExtractFiresteel extends Rule[LogicalPlan] with PredicateHelper {
       val lifted = aggregate.copy(
         groupingExpressions = aggregate.groupingExpressions.map(Calls.replace(_, results)),
         aggregateExpressions = aggregate.aggregateExpressions.map(inResult(_).asInstanceOf[NamedExpression]),
-        child = child)
+        child = child
+      )
       liftAggregate(lifted)
     }
   }

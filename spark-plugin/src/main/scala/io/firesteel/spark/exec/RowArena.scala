@@ -14,7 +14,8 @@ private[exec] final class RowArena(fields: Int) {
     val start = end(count)
     val until = Math.addExact(start, row.getSizeInBytes)
     if (until > block.length) {
-      block = java.util.Arrays.copyOf(block, math.max(until, math.min(block.length.toLong * 2, RowArena.MaxBytes).toInt))
+      block =
+        java.util.Arrays.copyOf(block, math.max(until, math.min(block.length.toLong * 2, RowArena.MaxBytes).toInt))
     }
     if (count == ends.length) {
       ends = java.util.Arrays.copyOf(ends, count * 2)

@@ -22,7 +22,8 @@ private[exec] object TaskBudget {
           memory.release(granted)
           throw new FiresteelException(
             s"OUT_OF_MEMORY: Spark granted $granted of $bytes off-heap bytes for a batch. " +
-              "Raise spark.memory.offHeap.size or lower spark.firesteel.batchSize")
+              "Raise spark.memory.offHeap.size or lower spark.firesteel.batchSize"
+          )
         }
       }
 

@@ -46,7 +46,11 @@ object JobOptions {
     Known("bootstrap-servers", Some("HOST:PORT,..."), "Kafka's brokers. Required."),
     Known("topic", Some("TOPIC"), "The topic to read. Required."),
     Known("checkpoint", Some("DIR"), "Where the query keeps its position; the same folder resumes it. Required."),
-    Known("starting-offsets", Some("OFFSETS"), "earliest, latest or Spark's JSON; for a new checkpoint. Default: earliest."),
+    Known(
+      "starting-offsets",
+      Some("OFFSETS"),
+      "earliest, latest or Spark's JSON; for a new checkpoint. Default: earliest."
+    ),
     Known("max-offsets-per-trigger", Some("N"), "Records per micro-batch at most. Default: no limit."),
     Known("trigger", Some("TRIGGER"), "available-now, or \"processing-time 1 second\". Default: available-now."),
     Known("fail-on-data-loss", Some("true|false"), "Fail when records are gone before they were read. Default: true."),
@@ -54,7 +58,11 @@ object JobOptions {
     Known("output-topic", Some("TOPIC"), "Write the scores as JSON records, at least once."),
     Known("output-key", Some("COLUMN"), "Output column that becomes the key of these records. Default: no key."),
     Known("rejected-parquet", Some("DIR"), "Write rejected rows as Parquet, exactly once."),
-    Known("rejected-topic", Some("TOPIC"), "Write rejected records as they came, the reason in headers, at least once."),
+    Known(
+      "rejected-topic",
+      Some("TOPIC"),
+      "Write rejected records as they came, the reason in headers, at least once."
+    ),
     Known("progress-file", Some("FILE"), "Append one JSON line per micro-batch: rows, rejected by code, times, lag."),
     Known("query-name", Some("NAME"), "Name of the query in Spark's UI. Default: the pipeline's."),
     Known("dry-run", None, "Check options, file, schema and models, show the plan, start nothing."),

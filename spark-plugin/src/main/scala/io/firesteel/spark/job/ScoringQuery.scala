@@ -22,8 +22,10 @@ import scala.util.control.NonFatal
 private[spark] object ScoringQuery {
   private val ExtensionsKey = "spark.sql.extensions"
   private val Extensions = classOf[FiresteelExtensions].getName
+
   /** How long a SIGTERM waits for the batch in progress before it interrupts it, in seconds. */
   private val StopSeconds = 60L
+
   /** Before Spark's own hook (priority 50), which stops the context. */
   private val HookPriority = 100
 
@@ -62,7 +64,11 @@ private[spark] object ScoringQuery {
       .getOrCreate()
   }
 
-  private def start(spark: SparkSession, options: JobOptions, kafka: Map[String, String], work: BatchWork): StreamingQuery = {
+  private def start(
+      spark: SparkSession,
+      options: JobOptions,
+      kafka: Map[String, String],
+      work: BatchWork): StreamingQuery = {
     val reader = spark.readStream
       .format("kafka")
       .options(kafka)

@@ -45,17 +45,27 @@ private[job] object TopicSink {
 
   /** Scores: the output columns as one JSON object, nulls included; the key is one of them, as text. */
   def scores(topic: String, key: Option[String], settings: Map[String, String]): TopicSink =
-    new TopicSink("scores", topic, settings, rows => {
-      val value = to_json(struct("*"), java.util.Map.of("ignoreNullFields", "false")).as("value")
-      rows.select(key.map(name => col(s"`$name`").cast("string").as("key")).toSeq :+ value: _*)
-    })
+    new TopicSink(
+      "scores",
+      topic,
+      settings,
+      rows => {
+        val value = to_json(struct("*"), java.util.Map.of("ignoreNullFields", "false")).as("value")
+        rows.select(key.map(name => col(s"`$name`").cast("string").as("key")).toSeq :+ value: _*)
+      }
+    )
 
   /** Rejected records: the bytes as they came, with the place and the reason in headers. */
   def rejected(topic: String, settings: Map[String, String]): TopicSink =
-    new TopicSink("rejected rows", topic, settings, rows => {
-      val headers = Seq("topic", "partition", "offset", "stage", "code", "message").map { name =>
-        struct(lit(s"firesteel.$name").as("key"), col(name).cast("string").cast(BinaryType).as("value"))
+    new TopicSink(
+      "rejected rows",
+      topic,
+      settings,
+      rows => {
+        val headers = Seq("topic", "partition", "offset", "stage", "code", "message").map { name =>
+          struct(lit(s"firesteel.$name").as("key"), col(name).cast("string").cast(BinaryType).as("value"))
+        }
+        rows.select(col("raw").as("value"), array(headers: _*).as("headers"))
       }
-      rows.select(col("raw").as("value"), array(headers: _*).as("headers"))
-    })
+    )
 }

@@ -36,7 +36,8 @@ private[spark] object Files {
   private def missing(path: String, what: String) = {
     val looked = if (hasScheme(path)) path else LocalPath.of(path).toAbsolutePath.toString
     new FiresteelAnalysisException(
-      s"FILE_NOT_FOUND: $what $path is not there (looked at $looked on the driver)")
+      s"FILE_NOT_FOUND: $what $path is not there (looked at $looked on the driver)"
+    )
   }
 
   /** `path` as seen from the folder of `base`; absolute paths and URIs stay as they are. */

@@ -29,19 +29,23 @@ object Functions {
       classOf[FiresteelPipeline],
       "_FUNC_(file, struct(*)) - Runs the pipeline in a YAML file on every row: a struct of the output columns and " +
         "of _rejected, which is null where the row was taken.",
-      pipeline),
+      pipeline
+    ),
     described(
       FiresteelPredict.Name,
       classOf[FiresteelPredict],
       "_FUNC_(model, column, ...) - Scores every row with an ONNX model: a struct of all its outputs, null where a " +
         "column is null.",
-      predict))
+      predict
+    )
+  )
 
   private def described(name: String, of: Class[_], usage: String, builder: Builder) =
     (
       FunctionIdentifier(name),
       new ExpressionInfo(of.getName, null, name, usage, "", "", "", "", "", "", "scala_udf"),
-      builder)
+      builder
+    )
 
   private def sparkContext: SparkContext = SparkSession.active.sparkContext
 
@@ -61,7 +65,8 @@ object Functions {
     val path = constant(FiresteelPipeline.Name, arguments.headOption, "the path of a pipeline file")
     if (arguments.length != 2) {
       throw new FiresteelAnalysisException(
-        s"WRONG_ARGUMENT: ${FiresteelPipeline.Name} takes a file and one struct, but got ${arguments.length} arguments")
+        s"WRONG_ARGUMENT: ${FiresteelPipeline.Name} takes a file and one struct, but got ${arguments.length} arguments"
+      )
     }
     val sc = sparkContext
     val yaml = new String(Files.read(path, "pipeline file", sc.hadoopConfiguration), StandardCharsets.UTF_8)
@@ -81,7 +86,8 @@ object Functions {
           throw new FiresteelAnalysisException(
             s"MISSING_COLUMNS: $path reads records from a column `value`, or the columns of its schema. There is no " +
               s"`value`, and of the schema ${missing.mkString("`", "`, `", "`")} are missing. There are: " +
-              input.names.mkString(", "))
+              input.names.mkString(", ")
+          )
         }
         bytes
     }
@@ -94,7 +100,8 @@ object Functions {
     val columns = arguments.drop(1)
     if (columns.isEmpty) {
       throw new FiresteelAnalysisException(
-        s"WRONG_ARGUMENT: ${FiresteelPredict.Name} takes a model and at least one column")
+        s"WRONG_ARGUMENT: ${FiresteelPredict.Name} takes a model and at least one column"
+      )
     }
     val fields = columns.map { column =>
       val name = column match {
@@ -103,14 +110,17 @@ object Functions {
       }
       if (!WritableTypes.takes(column.dataType)) {
         throw new FiresteelAnalysisException(
-          s"WRONG_TYPE: ${FiresteelPredict.Name}'s argument $name is ${column.dataType.sql}, which a model can't take")
+          s"WRONG_TYPE: ${FiresteelPredict.Name}'s argument $name is ${column.dataType.sql}, which a model can't take"
+        )
       }
       StructField(name, column.dataType)
     }
     val model = ModelStore.load(path, sparkContext)
     val prepared = checked(
       Prepared.parse(
-        NativeCalls.preparePredict(path, model.sha256, fields.map(_.name).toArray, fields.map(_.dataType.sql).toArray)))
+        NativeCalls.preparePredict(path, model.sha256, fields.map(_.name).toArray, fields.map(_.dataType.sql).toArray)
+      )
+    )
     FiresteelPredict(program(path, prepared, fields, Seq(model), isStruct = true), columns)
   }
 

@@ -23,7 +23,8 @@ private[resolve] final class PipelineInput(argument: Expression, resolver: Resol
         case wrong =>
           throw new FiresteelAnalysisException(
             s"WRONG_ARGUMENT: ${FiresteelPipeline.Name}'s second argument must be a struct, such as struct(*), " +
-              s"but is ${wrong.sql}")
+              s"but is ${wrong.sql}"
+          )
       }
   }
 
@@ -71,7 +72,8 @@ private[resolve] final class PipelineInput(argument: Expression, resolver: Resol
           case None =>
             throw new FiresteelAnalysisException(
               s"WRONG_TYPE: column ${field.name} is ${expression.dataType.sql}, the pipeline wants " +
-                s"${field.dataType.sql}. Cast it before the pipeline")
+                s"${field.dataType.sql}. Cast it before the pipeline"
+            )
         }
       }
     }

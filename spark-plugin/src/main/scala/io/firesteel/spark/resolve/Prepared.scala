@@ -23,7 +23,8 @@ private[spark] object Prepared {
       StructType.fromDDL(node.get("input").asText()),
       node.get("optional").elements().asScala.map(_.asText()).toSet,
       StructType.fromDDL(node.get("output").asText()),
-      node.get("plan").asText())
+      node.get("plan").asText()
+    )
   }
 
   def read(json: String): JsonNode = mapper.readTree(json)

@@ -160,8 +160,11 @@ class BridgeSuite extends munit.FunSuite {
       override def release(bytes: Long): Unit = charged -= bytes
     }
     val runner = NativeRunner.sum(floats(16), result, budget)
-    (0 until 5000).foreach(_ => runner.append(new org.apache.spark.sql.catalyst.expressions.GenericInternalRow(
-      Array.fill[Any](16)(1f))))
+    (0 until 5000).foreach(_ =>
+      runner.append(new org.apache.spark.sql.catalyst.expressions.GenericInternalRow(
+        Array.fill[Any](16)(1f)
+      ))
+    )
     val _ = runner.run()
     runner.close()
     assertEquals(charged, 0L)
@@ -178,7 +181,9 @@ class BridgeSuite extends munit.FunSuite {
       captured,
       Seq(
         ("WARN", "io.firesteel.native.firesteel.self_test", "careful — ünïcödé"),
-        ("ERROR", "io.firesteel.native.firesteel.self_test", "worse")))
+        ("ERROR", "io.firesteel.native.firesteel.self_test", "worse")
+      )
+    )
   }
 
   test("a pipeline file with a fault is refused with file, line and column") {

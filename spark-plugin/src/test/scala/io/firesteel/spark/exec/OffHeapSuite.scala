@@ -7,7 +7,8 @@ import org.apache.spark.SparkException
 class OffHeapSuite extends SparkSuite with Points {
   override protected def settings: Map[String, String] = super.settings ++ Map(
     "spark.memory.offHeap.enabled" -> "true",
-    "spark.memory.offHeap.size" -> "16m")
+    "spark.memory.offHeap.size" -> "16m"
+  )
 
   override def afterEach(context: AfterEach): Unit = assertNothingIsAlive()
 

@@ -39,7 +39,8 @@ class OperatorSuite extends SparkSuite with Points {
   test("several uses in one query are one evaluation") {
     check(
       s"SELECT id, ${call(Lr)}.label AS l, ${score(Lr)} AS p FROM points " +
-        s"WHERE ${call(Lr)}.label = 1 ORDER BY ${score(Lr)} DESC, id")
+        s"WHERE ${call(Lr)}.label = 1 ORDER BY ${score(Lr)} DESC, id"
+    )
   }
 
   test("WHERE alone") {
@@ -64,7 +65,8 @@ class OperatorSuite extends SparkSuite with Points {
   test("aggregate functions and grouping keys") {
     check(
       s"SELECT ${call(Lr)}.label AS l, count(*), max(${score(Lr)}), sum(${score(Lr)} * 2) FROM points " +
-        s"GROUP BY ${call(Lr)}.label ORDER BY l")
+        s"GROUP BY ${call(Lr)}.label ORDER BY l"
+    )
     check(s"SELECT grp, max(${score(Lr)}) FILTER (WHERE id > 10) FROM points GROUP BY grp ORDER BY grp")
     check(s"SELECT count(DISTINCT ${score(Lr)}), count(DISTINCT grp) FROM points")
   }
@@ -83,24 +85,28 @@ class OperatorSuite extends SparkSuite with Points {
     val columns = "grp" +: Features.drop(1).map(_ => "grp")
     val casted = columns.map(c => s"CAST($c AS DOUBLE)")
     val df = spark.sql(
-      s"SELECT grp, ${call(Lr, casted)}.label, sum(${call(Lr, casted)}.label) FROM points GROUP BY grp ORDER BY grp")
+      s"SELECT grp, ${call(Lr, casted)}.label, sum(${call(Lr, casted)}.label) FROM points GROUP BY grp ORDER BY grp"
+    )
     df.collect().foreach(row => assertEquals(row.getLong(2), row.getLong(1) * (Rows / 5)))
   }
 
   test("join keys and conditions on one side") {
     check(
       s"SELECT p.id FROM points p JOIN VALUES (0L), (1L) AS t(w) ON ${call(Lr)}.label = t.w WHERE t.w = 1",
-      compare = unordered)
+      compare = unordered
+    )
     check(
       s"SELECT p.id, t.w FROM points p LEFT JOIN VALUES (1L) AS t(w) ON ${call(Lr)}.label = t.w",
-      compare = unordered)
+      compare = unordered
+    )
   }
 
   test("a join condition that needs both sides stays row by row, and right") {
     val columns = Features.map(f => if (f == "f0") "b.f0" else s"a.$f").mkString(", ")
     val df = spark.sql(
       s"SELECT a.id, b.id FROM (SELECT * FROM points WHERE id < 30) a JOIN (SELECT * FROM points WHERE id < 30) b " +
-        s"ON a.grp = b.grp AND firesteel_predict('$Lr', $columns).label = 1")
+        s"ON a.grp = b.grp AND firesteel_predict('$Lr', $columns).label = 1"
+    )
     val answer = unordered(df.collect())
     assertEquals(rowByRow(unordered(df.select("*").collect())), answer)
     assert(answer.nonEmpty && answer.length < 180)
@@ -109,10 +115,12 @@ class OperatorSuite extends SparkSuite with Points {
   test("window functions") {
     check(
       s"SELECT id, rank() OVER (PARTITION BY grp ORDER BY ${score(Lr)} DESC, id) AS place FROM points",
-      compare = unordered)
+      compare = unordered
+    )
     check(
       s"SELECT id, avg(${score(Lr)}) OVER (PARTITION BY grp ORDER BY id ROWS 3 PRECEDING) AS a FROM points",
-      compare = unordered)
+      compare = unordered
+    )
   }
 
   test("lateral view and subqueries") {
@@ -146,7 +154,8 @@ class OperatorSuite extends SparkSuite with Points {
     val rows = check(
       s"SELECT grp, CASE WHEN grp <> 1 THEN ${call(Lr, columns)}.label END AS l FROM points",
       rows = Nil,
-      compare = unordered)
+      compare = unordered
+    )
     rows.foreach(row => assertEquals(row.isNullAt(1), row.getInt(0) == 1))
   }
 
@@ -197,7 +206,8 @@ class OperatorSuite extends SparkSuite with Points {
     check(
       s"SELECT id, ${score(Lr)} FROM (SELECT * FROM points UNION ALL SELECT * FROM points)",
       Seq(Rows, Rows),
-      unordered)
+      unordered
+    )
     assertEquals(spark.sql(s"SELECT ${call(Lr)} FROM points LIMIT 3").collect().length, 3)
     assertEquals(spark.sql(s"SELECT ${call(Lr, Features.map(_ => "0.5D"))} AS p").collect().length, 1)
   }

@@ -1,6 +1,6 @@
 package io.firesteel.spark.exec
 
-import io.firesteel.spark.{SparkSuite, functions => firesteel}
+import io.firesteel.spark.{functions => firesteel, SparkSuite}
 import org.apache.spark.sql.functions.{col, lit, sin}
 import org.apache.spark.sql.{Column, DataFrame}
 

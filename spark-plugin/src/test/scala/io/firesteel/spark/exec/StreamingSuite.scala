@@ -26,9 +26,10 @@ class StreamingSuite extends SparkSuite with Points {
     val input = MemoryStream[String](spark)
     val query = transform(input.toDF()).writeStream.format("memory").queryName(name).start()
     try batches.foreach { batch =>
-      input.addData(batch)
-      query.processAllAvailable()
-    } finally query.stop()
+        input.addData(batch)
+        query.processAllAvailable()
+      }
+    finally query.stop()
     spark.table(name)
   }
 

@@ -3,7 +3,8 @@ package io.firesteel.spark.job
 import java.util.concurrent.{CountDownLatch, TimeUnit}
 
 class BooksSuite extends munit.FunSuite {
-  private val balanced = BatchCounts(10, 7, Seq(RejectedCount("decode", "MALFORMED", 2), RejectedCount("clean", "CHECK_FAILED", 1)))
+  private val balanced =
+    BatchCounts(10, 7, Seq(RejectedCount("decode", "MALFORMED", 2), RejectedCount("clean", "CHECK_FAILED", 1)))
 
   test("balanced books pass, and a lost or doubled row fails the batch") {
     balanced.check(3)

@@ -2,8 +2,18 @@ package io.firesteel.spark.job
 
 class JobOptionsSuite extends munit.FunSuite {
   private val enough = Seq(
-    "--pipeline", "fraud.yaml", "--bootstrap-servers", "localhost:9092", "--topic", "in", "--checkpoint", "cp",
-    "--output-parquet", "scores", "--rejected-topic", "refused"
+    "--pipeline",
+    "fraud.yaml",
+    "--bootstrap-servers",
+    "localhost:9092",
+    "--topic",
+    "in",
+    "--checkpoint",
+    "cp",
+    "--output-parquet",
+    "scores",
+    "--rejected-topic",
+    "refused"
   )
 
   private def refusal(arguments: String*): String = intercept[WrongOption](JobOptions.parse(arguments)).getMessage
@@ -22,7 +32,8 @@ class JobOptionsSuite extends munit.FunSuite {
   }
 
   test("a value may follow its option or an equals sign, and hold one itself") {
-    val options = JobOptions.parse(enough ++ Seq("--kafka.sasl.jaas.config=a b=\"c\"", "--kafka.security.protocol", "SSL"))
+    val options =
+      JobOptions.parse(enough ++ Seq("--kafka.sasl.jaas.config=a b=\"c\"", "--kafka.security.protocol", "SSL"))
     assertEquals(options.kafka, Map("kafka.sasl.jaas.config" -> "a b=\"c\"", "kafka.security.protocol" -> "SSL"))
   }
 
@@ -37,7 +48,10 @@ class JobOptionsSuite extends munit.FunSuite {
 
   test("an unknown option names the nearest known one") {
     assertEquals(refusal("--piplene", "x"), "--piplene is unknown (did you mean --pipeline?)")
-    assertEquals(refusal("--max-offset-per-trigger", "5"), "--max-offset-per-trigger is unknown (did you mean --max-offsets-per-trigger?)")
+    assertEquals(
+      refusal("--max-offset-per-trigger", "5"),
+      "--max-offset-per-trigger is unknown (did you mean --max-offsets-per-trigger?)"
+    )
     assertEquals(refusal("--colour", "x"), "--colour is unknown")
     assert(refusal("--kafka.", "x").contains("is unknown"))
   }

@@ -4,7 +4,10 @@ class NearestSuite extends munit.FunSuite {
   private val names = Seq("topic", "trigger", "checkpoint", "output-topic")
 
   test("a slip of a letter or two finds its name") {
-    for ((typed, meant) <- Seq("topc" -> "topic", "tirgger" -> "trigger", "chekpoint" -> "checkpoint", "outputtopic" -> "output-topic"))
+    for (
+      (typed, meant) <-
+        Seq("topc" -> "topic", "tirgger" -> "trigger", "chekpoint" -> "checkpoint", "outputtopic" -> "output-topic")
+    )
       assertEquals(Nearest.to(typed, names), Some(meant))
   }
 
