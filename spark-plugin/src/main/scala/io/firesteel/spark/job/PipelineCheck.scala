@@ -2,6 +2,7 @@ package io.firesteel.spark.job
 
 import java.nio.charset.StandardCharsets.UTF_8
 
+import io.firesteel.spark.Firesteel
 import io.firesteel.spark.bridge.{NativeCalls, NativeModels}
 import io.firesteel.spark.resolve.{Files, Prepared}
 import org.apache.hadoop.conf.Configuration
@@ -11,14 +12,23 @@ import scala.jdk.CollectionConverters._
 /** Checks a pipeline file with all its models on this machine, without a Spark session. */
 private[spark] object PipelineCheck {
 
-  /** The plan for a person. Throws what the engine has to say about the file, with every fault and its place. */
-  def plan(file: String): String = {
+  /** Throws what the engine has to say about the file, with every fault and its place. */
+  def of(file: String): Prepared = {
     lazy val hadoop = new Configuration()
     val yaml = new String(Files.read(file, "pipeline file", hadoop), UTF_8)
     val models = Prepared.read(NativeCalls.parse(yaml, file)).path("models").elements.asScala
     val hashes = models.map { model =>
       NativeModels.load(Files.read(Files.relativeTo(file, model.path("uri").asText), "model", hadoop))
     }
-    Prepared.parse(NativeCalls.preparePipeline(yaml, file, hashes.toArray, false)).plan
+    Prepared.parse(NativeCalls.preparePipeline(yaml, file, hashes.toArray, false))
+  }
+
+  /** Throws [[WrongOption]] unless the key of the scores' records is an output column. */
+  def key(column: String, pipeline: Prepared): Unit = {
+    val columns = pipeline.output.fieldNames.toSeq.filterNot(_ == Firesteel.RejectedColumn)
+    if (!columns.contains(column)) {
+      val near = Nearest.to(column, columns).fold("")(near => s" (did you mean $near?)")
+      throw new WrongOption(s"--output-key $column: no such output column$near; there are ${columns.mkString(", ")}")
+    }
   }
 }

@@ -33,9 +33,10 @@ object StreamJob {
       0
     } else {
       val options = JobOptions.parse(arguments)
-      val plan = PipelineCheck.plan(options.pipeline)
+      val pipeline = PipelineCheck.of(options.pipeline)
+      options.outputKey.foreach(PipelineCheck.key(_, pipeline))
       if (options.dryRun) {
-        println(plan)
+        println(pipeline.plan)
         println("Dry run: the options, the file, its schema and its models are valid. Nothing was started.")
         0
       } else {
