@@ -2,6 +2,7 @@ package io.firesteel.spark.bridge;
 
 import java.util.Arrays;
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
+import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
 import org.apache.spark.sql.types.BinaryType;
 import org.apache.spark.sql.types.BooleanType;
 import org.apache.spark.sql.types.ByteType;
@@ -86,10 +87,29 @@ final class BatchWriter implements AutoCloseable {
   }
 
   void append(SpecializedGetters row) {
-    for (int i = 0; i < columns.length; i++) {
-      columns[i].append(row, ordinals[i], rows);
+    if (row instanceof UnsafeRow unsafe && unsafe.numFields() <= Long.SIZE) {
+      appendUnsafe(unsafe);
+    } else {
+      for (int i = 0; i < columns.length; i++) {
+        columns[i].append(row, ordinals[i], rows);
+      }
     }
     rows++;
+  }
+
+  /** An UnsafeRow of up to 64 fields has one word of null bits, then eight bytes a field. */
+  private void appendUnsafe(UnsafeRow row) {
+    Object base = row.getBaseObject();
+    long start = row.getBaseOffset();
+    long nulls = Platform.getLong(base, start);
+    for (int i = 0; i < columns.length; i++) {
+      int ordinal = ordinals[i];
+      if ((nulls >>> ordinal & 1) != 0) {
+        columns[i].appendNull(rows);
+      } else {
+        columns[i].appendUnsafe(base, start, start + Long.BYTES + (long) Long.BYTES * ordinal, rows);
+      }
+    }
   }
 
   int rows() {

@@ -22,16 +22,44 @@ abstract class ColumnWriter {
 
   /** Appends the value at {@code ordinal} as row {@code row}; rows come in order, without gaps. */
   final void append(SpecializedGetters source, int ordinal, int row) {
+    if (source.isNullAt(ordinal)) {
+      appendNull(row);
+    } else {
+      startValue(row);
+      put(source, ordinal, row);
+    }
+  }
+
+  /**
+   * The same for a field of an UnsafeRow that is not null, without asking the row for it.
+   *
+   * @param base the row's memory
+   * @param start where the row begins in it
+   * @param field where the field's eight bytes are
+   */
+  final void appendUnsafe(Object base, long start, long field, int row) {
+    startValue(row);
+    putUnsafe(base, start, field, row);
+  }
+
+  final void appendNull(int row) {
     if (row == capacity) {
       growRows();
     }
-    if (source.isNullAt(ordinal)) {
-      nulls++;
-      clearBit(validity, row);
-      putNull(row);
-    } else {
+    if (nulls++ == 0) {
+      // Until its first null a batch has no bitmap at all.
+      setBitsBelow(validity, row);
+    }
+    clearBit(validity, row);
+    putNull(row);
+  }
+
+  private void startValue(int row) {
+    if (row == capacity) {
+      growRows();
+    }
+    if (nulls > 0) {
       setBit(validity, row);
-      put(source, ordinal, row);
     }
   }
 
@@ -66,6 +94,13 @@ abstract class ColumnWriter {
     }
   }
 
+  private static void setBitsBelow(long bitmap, int row) {
+    Platform.setMemory(bitmap, (byte) -1, row >> 3);
+    if ((row & 7) != 0) {
+      Platform.putByte(null, bitmap + (row >> 3), (byte) ((1 << (row & 7)) - 1));
+    }
+  }
+
   static void setBit(long bitmap, int row) {
     long address = bitmap + (row >> 3);
     // The first bit of a byte also clears what an earlier batch left in it.
@@ -86,6 +121,8 @@ abstract class ColumnWriter {
   abstract long valueBuffer(int i);
 
   abstract void put(SpecializedGetters source, int ordinal, int row);
+
+  abstract void putUnsafe(Object base, long start, long field, int row);
 
   abstract void putNull(int row);
 

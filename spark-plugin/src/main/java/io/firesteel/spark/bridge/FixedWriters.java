@@ -1,5 +1,6 @@
 package io.firesteel.spark.bridge;
 
+import java.math.BigInteger;
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
 import org.apache.spark.sql.types.Decimal;
 import org.apache.spark.unsafe.Platform;
@@ -72,6 +73,15 @@ final class FixedWriters {
     }
 
     @Override
+    void putUnsafe(Object base, long start, long field, int row) {
+      if (Platform.getBoolean(base, field)) {
+        setBit(bits, row);
+      } else {
+        clearBit(bits, row);
+      }
+    }
+
+    @Override
     void putNull(int row) {
       clearBit(bits, row);
     }
@@ -96,6 +106,11 @@ final class FixedWriters {
     void put(SpecializedGetters source, int ordinal, int row) {
       Platform.putByte(null, values + row, source.getByte(ordinal));
     }
+
+    @Override
+    void putUnsafe(Object base, long start, long field, int row) {
+      Platform.putByte(null, values + row, Platform.getByte(base, field));
+    }
   }
 
   static final class OfShort extends Fixed {
@@ -106,6 +121,11 @@ final class FixedWriters {
     @Override
     void put(SpecializedGetters source, int ordinal, int row) {
       Platform.putShort(null, values + 2L * row, source.getShort(ordinal));
+    }
+
+    @Override
+    void putUnsafe(Object base, long start, long field, int row) {
+      Platform.putShort(null, values + 2L * row, Platform.getShort(base, field));
     }
   }
 
@@ -119,6 +139,11 @@ final class FixedWriters {
     void put(SpecializedGetters source, int ordinal, int row) {
       Platform.putInt(null, values + 4L * row, source.getInt(ordinal));
     }
+
+    @Override
+    void putUnsafe(Object base, long start, long field, int row) {
+      Platform.putInt(null, values + 4L * row, Platform.getInt(base, field));
+    }
   }
 
   /** Also timestamps with and without zone: microseconds since 1970. */
@@ -131,6 +156,11 @@ final class FixedWriters {
     void put(SpecializedGetters source, int ordinal, int row) {
       Platform.putLong(null, values + 8L * row, source.getLong(ordinal));
     }
+
+    @Override
+    void putUnsafe(Object base, long start, long field, int row) {
+      Platform.putLong(null, values + 8L * row, Platform.getLong(base, field));
+    }
   }
 
   static final class OfFloat extends Fixed {
@@ -141,6 +171,11 @@ final class FixedWriters {
     @Override
     void put(SpecializedGetters source, int ordinal, int row) {
       Platform.putFloat(null, values + 4L * row, source.getFloat(ordinal));
+    }
+
+    @Override
+    void putUnsafe(Object base, long start, long field, int row) {
+      Platform.putFloat(null, values + 4L * row, Platform.getFloat(base, field));
     }
   }
 
@@ -153,32 +188,56 @@ final class FixedWriters {
     void put(SpecializedGetters source, int ordinal, int row) {
       Platform.putDouble(null, values + 8L * row, source.getDouble(ordinal));
     }
+
+    @Override
+    void putUnsafe(Object base, long start, long field, int row) {
+      Platform.putDouble(null, values + 8L * row, Platform.getDouble(base, field));
+    }
   }
 
   /** Decimal128: the unscaled value in two's complement, low half first. */
   static final class OfDecimal extends Fixed {
     private final int precision;
     private final int scale;
+    private final boolean isLong;
 
     OfDecimal(OffHeap memory, int precision, int scale) {
       super(memory, 16);
       this.precision = precision;
       this.scale = scale;
+      this.isLong = precision <= Decimal.MAX_LONG_DIGITS();
     }
 
     @Override
     void put(SpecializedGetters source, int ordinal, int row) {
       Decimal decimal = source.getDecimal(ordinal, precision, scale);
-      long address = values + 16L * row;
-      if (precision <= Decimal.MAX_LONG_DIGITS()) {
-        long unscaled = decimal.toUnscaledLong();
-        Platform.putLong(null, address, unscaled);
-        Platform.putLong(null, address + 8, unscaled >> 63);
+      if (isLong) {
+        putLong(decimal.toUnscaledLong(), row);
       } else {
-        java.math.BigInteger unscaled = decimal.toJavaBigDecimal().unscaledValue();
-        Platform.putLong(null, address, unscaled.longValue());
-        Platform.putLong(null, address + 8, unscaled.shiftRight(64).longValue());
+        putBig(decimal.toJavaBigDecimal().unscaledValue(), row);
       }
+    }
+
+    @Override
+    void putUnsafe(Object base, long start, long field, int row) {
+      if (isLong) {
+        putLong(Platform.getLong(base, field), row);
+      } else {
+        long place = Platform.getLong(base, field);
+        byte[] unscaled = new byte[(int) place];
+        Platform.copyMemory(base, start + (place >>> 32), unscaled, Platform.BYTE_ARRAY_OFFSET, unscaled.length);
+        putBig(new BigInteger(unscaled), row);
+      }
+    }
+
+    private void putLong(long unscaled, int row) {
+      Platform.putLong(null, values + 16L * row, unscaled);
+      Platform.putLong(null, values + 16L * row + 8, unscaled >> 63);
+    }
+
+    private void putBig(BigInteger unscaled, int row) {
+      Platform.putLong(null, values + 16L * row, unscaled.longValue());
+      Platform.putLong(null, values + 16L * row + 8, unscaled.shiftRight(64).longValue());
     }
   }
 }

@@ -1,7 +1,6 @@
 package io.firesteel.spark.bridge;
 
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
-import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
 import org.apache.spark.unsafe.Platform;
 import org.apache.spark.unsafe.types.UTF8String;
 
@@ -32,17 +31,20 @@ final class VaryingWriter extends ColumnWriter {
 
   @Override
   void put(SpecializedGetters source, int ordinal, int row) {
-    if (source instanceof UnsafeRow unsafe) {
-      // No object per value: the row says where its bytes are.
-      long place = unsafe.getLong(ordinal);
-      copy(unsafe.getBaseObject(), unsafe.getBaseOffset() + (place >>> 32), (int) place);
-    } else if (text) {
+    if (text) {
       UTF8String value = source.getUTF8String(ordinal);
       copy(value.getBaseObject(), value.getBaseOffset(), value.numBytes());
     } else {
       byte[] value = source.getBinary(ordinal);
       copy(value, Platform.BYTE_ARRAY_OFFSET, value.length);
     }
+    Platform.putInt(null, offsets + 4L * (row + 1), end);
+  }
+
+  @Override
+  void putUnsafe(Object base, long start, long field, int row) {
+    long place = Platform.getLong(base, field);
+    copy(base, start + (place >>> 32), (int) place);
     Platform.putInt(null, offsets + 4L * (row + 1), end);
   }
 
