@@ -8,9 +8,10 @@ import scala.jdk.CollectionConverters._
 import ai.onnxruntime.{OnnxTensor, OrtEnvironment, OrtSession}
 import ai.onnxruntime.OrtSession.SessionOptions
 
-/** One session per model file and JVM, as ONNX Runtime allows concurrent runs: one intra-op thread per task and no
-  * spinning, because Spark's task slots are already the cores.
-  */
+/**
+ * One session per model file and JVM, as ONNX Runtime allows concurrent runs: one intra-op thread per task and no
+ * spinning, because Spark's task slots are already the cores.
+ */
 object Sessions {
   private val loaded = new ConcurrentHashMap[String, OrtSession]()
 
@@ -26,11 +27,12 @@ object Sessions {
   }
 }
 
-/** Scores batches of up to `capacity` rows without copies: both tensors lie on direct buffers that are made once per
-  * task; the result is pinned, so ONNX Runtime writes the probabilities where we read them.
-  *
-  * Lives in one task, on its thread. Fill [[features]] row by row, call [[run]], read [[score]].
-  */
+/**
+ * Scores batches of up to `capacity` rows without copies: both tensors lie on direct buffers that are made once per
+ * task; the result is pinned, so ONNX Runtime writes the probabilities where we read them.
+ *
+ * Lives in one task, on its thread. Fill [[features]] row by row, call [[run]], read [[score]].
+ */
 final class BatchScorer(modelPath: String, val capacity: Int) extends AutoCloseable {
   import BatchScorer._
 

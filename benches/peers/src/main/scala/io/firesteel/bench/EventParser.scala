@@ -5,12 +5,13 @@ import java.time.Instant
 
 import com.fasterxml.jackson.core.{JsonFactory, JsonFactoryBuilder, JsonParser, JsonToken, StreamReadFeature}
 
-/** Jackson's streaming parser used as its best users use it for a known shape: bytes in, no tree, no String for a
-  * number, names compared by identity (the factory interns them) against the position where the field is expected, and
-  * the fast double parser on.
-  *
-  * Lives in one task. After [[parse]] the event's id and time stand in [[eventId]] and [[tsMicros]].
-  */
+/**
+ * Jackson's streaming parser used as its best users use it for a known shape: bytes in, no tree, no String for a
+ * number, names compared by identity (the factory interns them) against the position where the field is expected, and
+ * the fast double parser on.
+ *
+ * Lives in one task. After [[parse]] the event's id and time stand in [[eventId]] and [[tsMicros]].
+ */
 final class EventParser {
   import EventParser._
 

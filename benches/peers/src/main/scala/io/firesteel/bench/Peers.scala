@@ -9,9 +9,10 @@ import org.apache.spark.sql.functions.{col, timestamp_micros}
 /** The two JVM peers, called from the benchmark's Python driver on a DataFrame of Kafka's columns or of decoded ones. */
 object Peers {
 
-  /** ONNX Runtime Java in `mapPartitions` over columns that `from_json` decoded: `event_id`, `ts` (microseconds) and the
-    * 16 features, none of them null.
-    */
+  /**
+   * ONNX Runtime Java in `mapPartitions` over columns that `from_json` decoded: `event_id`, `ts` (microseconds) and the
+   * 16 features, none of them null.
+   */
   def ortJava(events: DataFrame, modelPath: String, batchRows: Int): DataFrame = {
     import events.sparkSession.implicits._
     val scored = events.as[Event].mapPartitions { rows =>

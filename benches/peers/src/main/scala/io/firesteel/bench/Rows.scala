@@ -1,8 +1,9 @@
 package io.firesteel.bench
 
-/** The decoded event: primitives only, so Spark's encoder neither boxes nor allocates per field.
-  * `ts` is in microseconds since the epoch.
-  */
+/**
+ * The decoded event: primitives only, so Spark's encoder neither boxes nor allocates per field.
+ * `ts` is in microseconds since the epoch.
+ */
 final case class Event(
     event_id: Long,
     ts: Long,
