@@ -87,8 +87,11 @@ fn positive(text: &str) -> Result<f64, String> {
 }
 
 impl OutputArgs {
-    /// The format to write, from `--format` or the file's ending.
+    /// The format to write, from `--format` or the file's ending. Fails when there is nowhere to write to.
     pub(crate) fn format(&self) -> Result<Format, CliError> {
+        if self.out.is_none() && self.topic.is_none() {
+            return Err(CliError::Usage("nowhere to write to: give --out FILE or --topic T --bootstrap B".to_owned()));
+        }
         let by_ending = match &self.out {
             None => None,
             Some(path) => Some(format_of(path)?),
@@ -151,9 +154,6 @@ impl Output {
         }
         if let (Some(topic), Some(bootstrap)) = (&args.topic, &args.bootstrap) {
             sinks.push(Box::new(KafkaSink::connect(topic, bootstrap, args)?));
-        }
-        if sinks.is_empty() {
-            return Err(CliError::Usage("nowhere to write to: give --out FILE or --topic T --bootstrap B".to_owned()));
         }
         let progress = if args.quiet { ProgressBar::hidden() } else { ProgressBar::new(expected) };
         let template = "{elapsed:>4} {wide_bar} {human_pos}/{human_len} events, {per_sec}, {eta} left";
