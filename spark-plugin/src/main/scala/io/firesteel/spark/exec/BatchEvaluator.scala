@@ -73,6 +73,9 @@ private[exec] final class BatchEvaluator(
   /** Evaluates the next batch; false at the end of the input. */
   private def nextBatch(): Boolean = {
     release()
+    if (task.isInterrupted()) {
+      throw new TaskKilledException("killed between two batches")
+    }
     if (!input.hasNext) {
       runners.foreach(_.close())
       false

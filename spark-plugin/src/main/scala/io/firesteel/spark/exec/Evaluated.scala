@@ -10,12 +10,16 @@ private[exec] object Evaluated extends AliasHelper {
   /** `plan` with a column for each call, and which column is whose. The old columns are all there, in front. */
   def below(plan: LogicalPlan, calls: Seq[NativeCall]): (LogicalPlan, Seq[(NativeCall, Attribute)]) = {
     val start = (plan, Seq.empty[(NativeCall, Attribute)], Seq.empty[NativeCall])
-    val (exposed, reused, fresh) = calls.foldLeft(start) { case ((current, done, left), call) =>
+    val (found, reused, fresh) = calls.foldLeft(start) { case ((current, done, left), call) =>
       expose(current, call) match {
         case Some((next, result)) => (next, done :+ (call -> result), left)
         case None => (current, done, left :+ call)
       }
     }
+    // A result from one side of a join stands between the old columns, and some operators count them.
+    val exposed =
+      if (found.output.map(_.exprId).startsWith(plan.output.map(_.exprId))) found
+      else Project(plan.output ++ reused.map(_._2).distinctBy(_.exprId), found)
     if (fresh.isEmpty) {
       (exposed, reused)
     } else {
