@@ -16,8 +16,7 @@ The jar bundles the following software.
 1. ONNX Runtime 1.29.0 (libonnxruntime.so, unchanged, from the Maven artifact com.microsoft.onnxruntime:onnxruntime)
    Copyright Microsoft Corporation. MIT License.
 
-2. Apache Arrow Java C Data 19.0.0 (org.apache.arrow.c, unchanged, from the Maven artifact
-   org.apache.arrow:arrow-c-data)
+2. Apache Arrow (its Rust implementation) and Apache DataFusion, compiled into libfiresteel.so
    Copyright The Apache Software Foundation. Apache License, Version 2.0.
 
 3. The Rust standard library, and these Rust crates, compiled into libfiresteel.so:
