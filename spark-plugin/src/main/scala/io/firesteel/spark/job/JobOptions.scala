@@ -64,7 +64,7 @@ object JobOptions {
       "Write rejected records as they came, the reason in headers, at least once."
     ),
     Known("progress-file", Some("FILE"), "Append one JSON line per micro-batch: rows, rejected by code, times, lag."),
-    Known("query-name", Some("NAME"), "Name of the query in Spark's UI. Default: the pipeline's."),
+    Known("query-name", Some("NAME"), "Name of the query in Spark's UI. Default: none."),
     Known("dry-run", None, "Check options, file, schema and models, show the plan, start nothing."),
     Known("help", None, "Show this.")
   )

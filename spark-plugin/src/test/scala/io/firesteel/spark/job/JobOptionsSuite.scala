@@ -94,4 +94,11 @@ class JobOptionsSuite extends munit.FunSuite {
     assertEquals(named.diff(named.distinct), Nil)
     for (option <- enough.grouped(2)) assert(named.contains(option.head.drop(2)), option.head)
   }
+
+  test("the reference page has a row for every option of the help, and for no other") {
+    val page = java.nio.file.Files.readString(java.nio.file.Path.of("docs", "reference", "stream-job.md"))
+    val onPage = "(?m)^\\| `--([a-z-]+)` ".r.findAllMatchIn(page).map(_.group(1)).toSet
+    val inHelp = "(?m)^  --([a-z-]+) ".r.findAllMatchIn(JobOptions.help).map(_.group(1)).toSet
+    assertEquals(onPage, inHelp)
+  }
 }
