@@ -52,12 +52,7 @@ pub(crate) fn parse_spec(yaml: &str, file: &str) -> Result<String, BridgeError> 
 }
 
 /// Checks a pipeline against its loaded models; JSON of a [`Prepared`].
-pub(crate) fn prepare_pipeline(
-    yaml: &str,
-    file: &str,
-    sha256s: &[String],
-    typed: bool,
-) -> Result<String, BridgeError> {
+pub(crate) fn prepare_pipeline(yaml: &str, file: &str, sha256s: &[String], typed: bool) -> Result<String, BridgeError> {
     let mode = if typed { InputMode::Typed } else { InputMode::Bytes };
     json(&pipeline::prepare_pipeline(yaml, file, sha256s, mode)?)
 }

@@ -68,7 +68,12 @@ fn texts(env: &mut Env<'_>, array: &JObjectArray<'_, JString<'_>>) -> Entry<Vec<
     Ok(strings)
 }
 
-fn init<'local>(env: &mut Env<'local>, _: JClass<'local>, onnx_runtime: JString<'local>, log_level: jint) -> Entry<JString<'local>> {
+fn init<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'local>,
+    onnx_runtime: JString<'local>,
+    log_level: jint,
+) -> Entry<JString<'local>> {
     logging::install(log_level);
     engine::init(Path::new(&text(env, &onnx_runtime)?))?;
     Ok(env.new_string(env!("CARGO_PKG_VERSION"))?)
@@ -88,7 +93,12 @@ fn model_describe<'local>(env: &mut Env<'local>, _: JClass<'local>, sha256: JStr
     Ok(env.new_string(description)?)
 }
 
-fn spec_parse<'local>(env: &mut Env<'local>, _: JClass<'local>, yaml: JString<'local>, file: JString<'local>) -> Entry<JString<'local>> {
+fn spec_parse<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'local>,
+    yaml: JString<'local>,
+    file: JString<'local>,
+) -> Entry<JString<'local>> {
     let json = engine::parse_spec(&text(env, &yaml)?, &text(env, &file)?)?;
     Ok(env.new_string(json)?)
 }
@@ -129,7 +139,13 @@ fn open<'local>(
     Ok(Handle::open(session))
 }
 
-fn process<'local>(_: &mut Env<'local>, _: JClass<'local>, handle: Handle, input: jlong, output: jlong) -> Entry<jlong> {
+fn process<'local>(
+    _: &mut Env<'local>,
+    _: JClass<'local>,
+    handle: Handle,
+    input: jlong,
+    output: jlong,
+) -> Entry<jlong> {
     let session = handle.session()?;
     // SAFETY: `NativeRunner` passes its writer's lent block and its own output struct, and holds its lock meanwhile.
     unsafe { session.process(input, output) }

@@ -56,11 +56,7 @@ fn class_of(error: &BridgeError) -> fn(&Classes) -> &Global<JClass<'static>> {
     }
 }
 
-fn throw<T: Default>(
-    env: &mut Env<'_>,
-    class: fn(&Classes) -> &Global<JClass<'static>>,
-    message: &str,
-) -> Result<T> {
+fn throw<T: Default>(env: &mut Env<'_>, class: fn(&Classes) -> &Global<JClass<'static>>, message: &str) -> Result<T> {
     let Some(classes) = classes::get() else {
         return thrown(env.throw(message));
     };

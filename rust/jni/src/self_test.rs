@@ -16,7 +16,9 @@ use crate::session::{Session, StageTimes, Work};
 const STEP: Duration = Duration::from_millis(5);
 
 fn floats(columns: usize) -> SchemaRef {
-    Arc::new(Schema::new((0..columns).map(|i| Field::new(format!("f{i}"), DataType::Float32, true)).collect::<Vec<_>>()))
+    Arc::new(Schema::new(
+        (0..columns).map(|i| Field::new(format!("f{i}"), DataType::Float32, true)).collect::<Vec<_>>(),
+    ))
 }
 
 fn result_schema() -> SchemaRef {

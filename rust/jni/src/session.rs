@@ -45,12 +45,7 @@ pub(crate) struct Session {
 
 impl Session {
     /// A session for `work`, which polls `cancelled` if it takes long.
-    pub(crate) fn new(
-        work: Box<dyn Work>,
-        input: SchemaRef,
-        output: SchemaRef,
-        cancelled: Arc<AtomicBool>,
-    ) -> Self {
+    pub(crate) fn new(work: Box<dyn Work>, input: SchemaRef, output: SchemaRef, cancelled: Arc<AtomicBool>) -> Self {
         Self {
             work: Mutex::new(work),
             input,
