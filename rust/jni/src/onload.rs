@@ -10,7 +10,7 @@ use crate::{classes, panics};
 
 /// Caches the classes while the right class loader is in reach. A failure makes `System.load` throw.
 #[unsafe(no_mangle)]
-pub extern "system" fn JNI_OnLoad(vm: *mut jni::sys::JavaVM, _reserved: *mut c_void) -> jint {
+pub(crate) extern "system" fn JNI_OnLoad(vm: *mut jni::sys::JavaVM, _reserved: *mut c_void) -> jint {
     panics::install_hook();
     let loaded = panic::catch_unwind(|| {
         // SAFETY: the JVM passes its own, valid pointer.
