@@ -2,11 +2,11 @@
 
 use std::any::TypeId;
 
-use datafusion_sql::sqlparser::ast::{BinaryOperator, Expr};
-use datafusion_sql::sqlparser::dialect::{Dialect, Precedence, SparkSqlDialect};
-use datafusion_sql::sqlparser::keywords::Keyword;
-use datafusion_sql::sqlparser::parser::{Parser, ParserError};
-use datafusion_sql::sqlparser::tokenizer::{Token, Tokenizer};
+use sqlparser::ast::{BinaryOperator, Expr};
+use sqlparser::dialect::{Dialect, Precedence, SparkSqlDialect};
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::error::{Place, SpecError};
 

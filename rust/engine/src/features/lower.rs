@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use datafusion_common::ScalarValue;
 use datafusion_expr::Operator;
 use datafusion_physical_expr::expressions::{BinaryExpr, Column, LikeExpr, NotExpr};
-use datafusion_sql::sqlparser::ast::{
+use sqlparser::ast::{
     BinaryOperator, CastKind, CeilFloorKind, DataType as SqlType, ExactNumberInfo, Expr, Function, FunctionArg,
     FunctionArgExpr, FunctionArguments, Spanned, TimezoneInfo, TrimWhereField, UnaryOperator, Value,
 };

@@ -149,7 +149,10 @@ pub struct PipelineRunner {
 
 impl fmt::Debug for PipelineRunner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PipelineRunner").field("output", &self.output).field("times", &self.times).finish_non_exhaustive()
+        f.debug_struct("PipelineRunner")
+            .field("output", &self.output)
+            .field("times", &self.times)
+            .finish_non_exhaustive()
     }
 }
 
@@ -256,7 +259,10 @@ impl PipelineRunner {
         }
         for (model, scorer) in spec.models.iter().zip(&self.models) {
             let sha256 = model.sha256.as_deref().unwrap_or_default();
-            plan.stage("model", &format!("{} from {} (sha256 {})", model.name, model.uri, &sha256[..sha256.len().min(12)]));
+            plan.stage(
+                "model",
+                &format!("{} from {} (sha256 {})", model.name, model.uri, &sha256[..sha256.len().min(12)]),
+            );
             plan.detail(&format!("reads {}", scorer.input_columns().join(", ")));
             for field in scorer.added_fields() {
                 plan.detail(&format!("gives {} {}", field.name(), crate::spec::spark_type_name(field.data_type())));
@@ -309,17 +315,16 @@ fn decode_options(input: &InputSpec) -> DecodeOptions {
     }
 }
 
-fn scorer(
-    spec: &PipelineSpec,
-    position: usize,
-    features: &[String],
-    schema: &SchemaRef,
-) -> Result<Scorer, SpecError> {
+fn scorer(spec: &PipelineSpec, position: usize, features: &[String], schema: &SchemaRef) -> Result<Scorer, SpecError> {
     let model = &spec.models[position];
     let path = format!("models[{position}]");
     let sha256 = model.sha256.as_deref().unwrap_or_default();
     let loaded = registry::get(sha256).ok_or_else(|| {
-        SpecError::new("MODEL_MISSING", format!("{path}.uri"), format!("model {} ({}) is not loaded", model.name, model.uri))
+        SpecError::new(
+            "MODEL_MISSING",
+            format!("{path}.uri"),
+            format!("model {} ({}) is not loaded", model.name, model.uri),
+        )
     })?;
     let inputs: Vec<(String, Vec<String>)> = model.inputs.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
     let outputs: Vec<(String, String)> = model.outputs.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
@@ -347,8 +352,12 @@ fn output(spec: &PipelineSpec, schema: &SchemaRef) -> Result<(Vec<usize>, Schema
             Err(_) => {
                 let known: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
                 faults.push(
-                    SpecError::new("UNKNOWN_COLUMN", format!("output[{i}]"), format!("there is no column `{}`", wanted.column))
-                        .with_hint(names::advice(&wanted.column, known.iter().copied())),
+                    SpecError::new(
+                        "UNKNOWN_COLUMN",
+                        format!("output[{i}]"),
+                        format!("there is no column `{}`", wanted.column),
+                    )
+                    .with_hint(names::advice(&wanted.column, known.iter().copied())),
                 );
             }
         }

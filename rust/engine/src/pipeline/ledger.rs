@@ -114,18 +114,12 @@ impl Ledger {
 fn check_conservation(stage: &'static str, rows_in: usize, staged: &Staged) -> Result<(), StageError> {
     let (kept, rejected) = (staged.kept.num_rows(), staged.rejected.len());
     if kept + rejected != rows_in {
-        return Err(StageError::internal(
-            stage,
-            format!("{rows_in} rows in, but {kept} kept and {rejected} rejected"),
-        ));
+        return Err(StageError::internal(stage, format!("{rows_in} rows in, but {kept} kept and {rejected} rejected")));
     }
     let ascending = staged.rejected.windows(2).all(|pair| pair[0].row < pair[1].row);
     let inside = staged.rejected.last().is_none_or(|last| (last.row as usize) < rows_in);
     if !ascending || !inside {
-        return Err(StageError::internal(
-            stage,
-            "rejected rows are not in ascending order inside the batch",
-        ));
+        return Err(StageError::internal(stage, "rejected rows are not in ascending order inside the batch"));
     }
     Ok(())
 }

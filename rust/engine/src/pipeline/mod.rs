@@ -1,10 +1,22 @@
 //! Puts the stages in order and keeps the books.
+//!
+//! A [`Call`] says what is wanted; [`prepare_pipeline`] and [`prepare_predict`] check it on the driver, with places in the
+//! user's file; [`Compiled`] is the checked call in a process; its [`Runner`] takes batches, one output row per input
+//! row. Start at [`Compiled::new`].
 
 mod call;
+mod compile;
 mod describe;
 mod ledger;
+mod predict;
+mod prepare;
 mod rejected;
+mod runner;
 
 pub use call::{Argument, Call, InputMode, Prepared};
+pub use compile::{Compiled, PipelineRunner};
 pub use ledger::{Ledger, Rejection};
+pub use predict::PredictRunner;
+pub use prepare::{prepare_pipeline, prepare_predict};
 pub use rejected::{REJECTED, rejected_field};
+pub use runner::{Runner, StageTimes};

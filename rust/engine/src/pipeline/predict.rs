@@ -21,7 +21,7 @@ use crate::spec::{NullPolicy, arrow_type, ddl};
 use crate::stage::RejectCode;
 
 /// Name of the one result column, a struct of the model's outputs.
-pub const PREDICTION: &str = "prediction";
+const PREDICTION: &str = "prediction";
 
 /// One model for one task.
 pub struct PredictRunner {
@@ -57,7 +57,8 @@ pub(super) fn schema_of(arguments: &[Argument]) -> Result<SchemaRef, SpecErrors>
 fn distinct(arguments: &SchemaRef, model: &OnnxModel) -> SchemaRef {
     let mut taken: HashSet<String> = model.outputs().iter().map(|output| output.name.clone()).collect();
     let fields = arguments.fields().iter().enumerate().map(|(position, field)| {
-        let name = if taken.contains(field.name()) { format!("{}#{position}", field.name()) } else { field.name().clone() };
+        let name =
+            if taken.contains(field.name()) { format!("{}#{position}", field.name()) } else { field.name().clone() };
         taken.insert(name.clone());
         field.as_ref().clone().with_name(name)
     });
@@ -66,8 +67,9 @@ fn distinct(arguments: &SchemaRef, model: &OnnxModel) -> SchemaRef {
 
 impl PredictRunner {
     pub(super) fn try_new(name: &str, sha256: &str, arguments: &SchemaRef) -> Result<Self, SpecErrors> {
-        let model = registry::get(sha256)
-            .ok_or_else(|| SpecError::new("MODEL_MISSING", "", format!("model {name} (sha256 {sha256}) is not loaded")))?;
+        let model = registry::get(sha256).ok_or_else(|| {
+            SpecError::new("MODEL_MISSING", "", format!("model {name} (sha256 {sha256}) is not loaded"))
+        })?;
         let columns = distinct(arguments, &model);
         let names: Vec<String> = columns.fields().iter().map(|f| f.name().clone()).collect();
         let options = ScorerOptions {
@@ -124,8 +126,7 @@ impl PredictRunner {
         let column = match ledger.scatter() {
             None => StructArray::try_new_with_length(self.added.clone(), outputs.to_vec(), None, rows)?,
             Some(indices) => {
-                let lined_up =
-                    outputs.iter().map(|c| take(c, &indices, None)).collect::<Result<Vec<ArrayRef>, _>>()?;
+                let lined_up = outputs.iter().map(|c| take(c, &indices, None)).collect::<Result<Vec<ArrayRef>, _>>()?;
                 let missing: BooleanArray = is_null(&indices)?;
                 let valid = NullBuffer::new(!missing.values());
                 StructArray::try_new_with_length(self.added.clone(), lined_up, Some(valid), rows)?

@@ -50,11 +50,7 @@ pub(super) struct RejectedColumn {
 
 impl RejectedColumn {
     /// The column for `input`, whose `rejections` are in ascending row order.
-    pub(super) fn build(
-        &mut self,
-        input: &RecordBatch,
-        rejections: &[Rejection],
-    ) -> Result<ArrayRef, StageError> {
+    pub(super) fn build(&mut self, input: &RecordBatch, rejections: &[Rejection]) -> Result<ArrayRef, StageError> {
         let rows = input.num_rows();
         if rejections.is_empty() {
             return Ok(Arc::new(self.nulls(rows)));
