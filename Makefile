@@ -14,7 +14,7 @@ CARGO_FLAGS := --release
 JAR := build/dist/firesteel-spark_2.13-0.1.0.jar
 BENCH ?= all
 
-.PHONY: help check setup native cli jar dist wheel demo test test-rust test-jvm test-python lint fmt bench asan faults docs clean
+.PHONY: help check setup native cli jar dist wheel demo test test-rust test-jvm test-python lint fmt bench asan faults notice clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -35,8 +35,9 @@ build/native/libonnxruntime.so:
 
 native: setup build/native/libonnxruntime.so ## build the native library (build/native/libfiresteel.so)
 	@cargo build $(CARGO_FLAGS) -p firesteel-jni
-	@cmp -s target/$(TARGET)/release/libfiresteel.so build/native/libfiresteel.so \
-	  || install -m 755 target/$(TARGET)/release/libfiresteel.so build/native/libfiresteel.so
+	@strip --strip-debug -o build/native/.libfiresteel.so target/$(TARGET)/release/libfiresteel.so
+	@cmp -s build/native/.libfiresteel.so build/native/libfiresteel.so \
+	  && rm build/native/.libfiresteel.so || mv build/native/.libfiresteel.so build/native/libfiresteel.so
 
 cli: setup ## build the firesteel command (build/bin/firesteel)
 	@cargo build $(CARGO_FLAGS) -p firesteel-cli
@@ -86,6 +87,9 @@ asan: jar ## bridge tests under AddressSanitizer inside the JVM
 
 faults: jar cli wheel ## the long fault schedules in full (make test runs a seeded part)
 	@FIRESTEEL_FULL=1 $(PY) -m pytest tests -m "faults or soak" $(PYTEST_ARGS)
+
+notice: setup ## write NOTICE anew, after a change of dependencies
+	@$(PY) tools/notice.py
 
 clean: ## remove build outputs (keeps .venv)
 	@rm -rf build target spark-plugin/target project/target target
