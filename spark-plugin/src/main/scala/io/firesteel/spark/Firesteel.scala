@@ -23,9 +23,10 @@ object Firesteel {
   def register(spark: SparkSession): Unit = spark match {
     case classic: ClassicSession =>
       val registry = classic.sessionState.functionRegistry
-      Functions.all.foreach { case (name, info, builder) =>
-        if (!registry.functionExists(name)) {
-          registry.registerFunction(name, info, builder)
+      val known = registry.listFunction().map(_.funcName).toSet
+      Functions.all.foreach { case (name, _, builder) =>
+        if (!known(name.funcName)) {
+          registry.createOrReplaceTempFunction(name.funcName, builder, "scala_udf")
         }
       }
       val methods = classic.experimental

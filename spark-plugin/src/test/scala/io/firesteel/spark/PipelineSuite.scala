@@ -108,7 +108,7 @@ class PipelineSuite extends SparkSuite {
       "id",
       "id % 3 = 0 AS b",
       "CAST(id % 256 - 128 AS TINYINT) AS i8",
-      "CAST(id * 37 - 3000 AS SMALLINT) AS i16",
+      "CAST(id * 37 - 30000 AS SMALLINT) AS i16",
       "CAST(id * 7777777 % 2147483647 AS INT) AS i32",
       "id * 9007199254740993 AS i64",
       "CAST(sin(id) AS FLOAT) AS f32",

@@ -4,6 +4,7 @@ import scala.collection.mutable
 
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression
+import org.apache.spark.sql.types.{DoubleType, FloatType}
 
 /** Pure questions about calls inside expressions: which may move below their operator, and which are the same. */
 private[exec] object Calls {
@@ -61,6 +62,9 @@ private[exec] object Calls {
     case _: Attribute | _: Literal => true
     case field: GetStructField => cannotFail(field.child)
     case cast: Cast => Cast.canUpCast(cast.child.dataType, cast.dataType) && cannotFail(cast.child)
+    // Floating point has a value for everything; whole numbers overflow.
+    case _: Add | _: Subtract | _: Multiply | _: UnaryMathExpression =>
+      (input.dataType == DoubleType || input.dataType == FloatType) && input.children.forall(cannotFail)
     case _ => false
   }
 

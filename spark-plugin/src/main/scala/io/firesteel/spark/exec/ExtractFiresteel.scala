@@ -30,8 +30,26 @@ object ExtractFiresteel extends Rule[LogicalPlan] with PredicateHelper {
         case node @ (_: Project | _: Sort | _: Window | _: Generate | _: Expand | _: RepartitionByExpression) =>
           keepOutput(node, liftUnary(node.asInstanceOf[UnaryNode]))
       }
-      if (lifted.fastEquals(plan)) plan else cleanedUp(lifted)
+      if (lifted.fastEquals(plan)) plan else cleanedUp(lifted.transformUp { case sort: Sort => evaluateOnce(sort) })
     }
+
+  /**
+   * To sort globally, Spark runs everything up to the last exchange twice: once for a sample of the keys, once for the
+   * rows. An exchange of our own in between keeps the model, and a source behind it, to once a row.
+   */
+  private def evaluateOnce(sort: Sort): Sort = {
+    def evaluates(plan: LogicalPlan): Boolean = plan match {
+      case _: FiresteelEval => true
+      case node @ (_: Project | _: Filter | _: Sample) => evaluates(node.children.head)
+      case _ => false
+    }
+    val keys = sort.order.flatMap(_.references).distinctBy(_.exprId)
+    if (sort.global && keys.nonEmpty && evaluates(sort.child)) {
+      sort.copy(child = RebalancePartitions(keys, sort.child))
+    } else {
+      sort
+    }
+  }
 
   /** An operator that hands its child's columns on must not show the ones that were added for it. */
   private def keepOutput(before: LogicalPlan, after: LogicalPlan): LogicalPlan =

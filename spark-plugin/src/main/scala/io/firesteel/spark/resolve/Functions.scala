@@ -121,7 +121,9 @@ object Functions {
         NativeCalls.preparePredict(path, model.sha256, fields.map(_.name).toArray, fields.map(_.dataType.sql).toArray)
       )
     )
-    FiresteelPredict(program(path, prepared, fields, Seq(model), isStruct = true), columns)
+    // SQL lets two arguments share a name; on the way to the engine they go by their places.
+    val crossing = fields.zipWithIndex.map { case (field, i) => field.copy(name = s"a$i") }
+    FiresteelPredict(program(path, prepared, crossing, Seq(model), isStruct = true), columns)
   }
 
   private def program(name: String, p: Prepared, fields: Seq[StructField], models: Seq[ModelRef], isStruct: Boolean) =

@@ -132,7 +132,14 @@ class OperatorSuite extends SparkSuite with Points {
   }
 
   test("two models in one query are two calls of one operator") {
-    check(s"SELECT id, ${score(Lr)}, ${score(Gbdt)} FROM points WHERE ${score(Gbdt)} > 0.2", Seq(2 * Rows), unordered)
+    check(s"SELECT id, ${score(Lr)}, ${score(Gbdt)} FROM points", Seq(2 * Rows), unordered)
+  }
+
+  test("a model behind another one's filter sees only what is left") {
+    val df = spark.sql(s"SELECT id, ${score(Lr)} FROM points WHERE ${score(Gbdt)} > 0.2")
+    val left = df.collect().length.toLong
+    assert(left > 0 && left < Rows, left)
+    assertEquals(rowsEvaluated(df), Seq(left, Rows))
   }
 
   test("a model on a model's output") {
