@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 
@@ -15,6 +16,7 @@ from tests.harness import topics
 from tests.harness.broker import Broker
 
 PARTITIONS = 8
+LEADER_TIMEOUT_S = 30
 
 
 @contextlib.contextmanager
@@ -32,12 +34,23 @@ def topic(bootstrap: str, stem: str, **config: str) -> Iterator[str]:
     """A topic with a name of its own, gone after the block."""
     name = f"{stem}-{uuid.uuid4().hex[:8]}"
     topics.create(bootstrap, name, partitions=PARTITIONS, **config)
+    wait_for_leaders(bootstrap, name)
     try:
         yield name
     finally:
         # Named, so that it lives until the answer comes: a dropped client ends its requests.
         admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 4})
         admin.delete_topics([name])[name].result(timeout=60)
+
+
+def wait_for_leaders(bootstrap: str, name: str) -> None:
+    """Waits until a new topic shows all its partitions: its creation is answered a little earlier."""
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 4})
+    deadline = time.monotonic() + LEADER_TIMEOUT_S
+    while len(admin.list_topics(name, timeout=LEADER_TIMEOUT_S).topics[name].partitions) < PARTITIONS:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"benches: {name} has no leaders after {LEADER_TIMEOUT_S} s")
+        time.sleep(0.05)
 
 
 def load(bootstrap: str, topic: str, events: int, *, seed: int) -> None:
