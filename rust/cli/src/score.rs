@@ -9,10 +9,8 @@ use std::{
 };
 
 use arrow::{
-    array::{
-        Array, AsArray, BinaryArray, BinaryBuilder, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray,
-    },
-    compute::{filter_record_batch, is_not_null, is_null},
+    array::{Array, AsArray, BinaryArray, BinaryBuilder, Int32Array, Int64Array, RecordBatch, StringArray},
+    compute::{filter, filter_record_batch, is_not_null, is_null},
     datatypes::{DataType, Field, Schema, SchemaRef},
     error::ArrowError,
 };
@@ -157,9 +155,8 @@ fn split(result: &RecordBatch) -> Result<(RecordBatch, RecordBatch), ArrowError>
     let reasons = result.column(position);
     let mut kept = filter_record_batch(result, &is_null(reasons)?)?;
     kept.remove_column(position);
-    let refused: BooleanArray = is_not_null(reasons)?;
-    let fields = RecordBatch::from(reasons.as_struct().clone());
-    Ok((kept, filter_record_batch(&fields, &refused)?))
+    let refused = filter(reasons, &is_not_null(reasons)?)?;
+    Ok((kept, RecordBatch::from(refused.as_struct().clone())))
 }
 
 fn count(refused: &RecordBatch, reasons: &mut BTreeMap<String, u64>) {
