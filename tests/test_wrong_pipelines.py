@@ -55,7 +55,7 @@ WRONG = {
     "column of a check": Wrong("check: x <", "check: xx <", "xx", "UNKNOWN_COLUMN", "did you mean x"),
     "column of a feature": Wrong("ln(1 + x)", "ln(1 + z)", "z)", "UNKNOWN_COLUMN", "known|did you mean"),
     "function": Wrong("hour(ts)", "hourr(ts)", "hourr", "UNKNOWN_FUNCTION", "did you mean hour?"),
-    "syntax of a feature": Wrong("ln(1 + x)", "ln(1 +", "ln(1 +", "BAD_EXPRESSION", "x_log"),
+    "syntax of a feature": Wrong("ln(1 + x)", "ln(1 +", "\n  is_night", "BAD_EXPRESSION", "x_log"),
     "type of a check": Wrong("x < 1e6", "x + 1", "x + 1", "TYPE_MISMATCH", "must be BOOLEAN"),
     "output column": Wrong("[id, x_log, score]", "[id, x_log, scor]", "scor]", "UNKNOWN_COLUMN", "did you mean score?"),
     "model input": Wrong("{features:", "{featurs:", "[x, y]", "MODEL_INPUT", "did you mean features?"),

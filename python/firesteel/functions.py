@@ -55,10 +55,12 @@ def predict(model: str | os.PathLike[str], *columns: Column | str) -> Column:
     +---+-----+
     <BLANKLINE>
 
-    The same in SQL, in the WHERE clause:
+    The same in SQL, in the WHERE clause; SQL takes the path as it is, so make it absolute:
 
+    >>> import os
+    >>> model = os.path.abspath("models/fraud.onnx")
     >>> df.createOrReplaceTempView("events")
-    >>> spark.sql("SELECT id FROM events WHERE firesteel_predict('models/fraud.onnx', amount, age).label = 1").collect()
+    >>> spark.sql(f"SELECT id FROM events WHERE firesteel_predict('{model}', amount, age).label = 1").collect()
     [Row(id=2)]
     """
     from pyspark.sql import functions as F
