@@ -79,7 +79,7 @@ def test_the_demo_scores_every_payment_and_says_so(out: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
 def test_the_demo_takes_everything_with_it(number: signal.Signals, out: Path, tmp_path: Path) -> None:
     with (tmp_path / "output").open("wb") as sink:
-        demo = subprocess.Popen(command(out, "--days", 20), stdout=sink, stderr=sink, env=marked(out))
+        demo = subprocess.Popen(command(out, "--days", 40), stdout=sink, stderr=sink, env=marked(out))
     try:
         deadline = time.monotonic() + 120
         # The job is in the middle of its batches: broker and Spark are both up.

@@ -63,7 +63,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--days", type=int, default=len(protocol.TEST_DAYS), help="days of payments (default %(default)s)"
     )
     parser.add_argument("--rubbish", type=float, default=0.001, help="share of broken records (default %(default)s)")
-    parser.add_argument("--batch-rows", type=int, default=20_000, help="records per micro-batch (default %(default)s)")
+    parser.add_argument("--batch-rows", type=int, default=50_000, help="records per micro-batch (default %(default)s)")
     parser.add_argument("--cores", type=int, default=2, help="Spark's cores (default %(default)s)")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "demo", help="folder, emptied first (build/demo)")
     options = parser.parse_args(arguments)

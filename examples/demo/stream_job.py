@@ -45,6 +45,7 @@ class StreamJob:
         """The command line, as a user would type it."""
         settings = {
             "spark.ui.enabled": "false",
+            "spark.log.level": "WARN",
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.sql.shuffle.partitions": str(self.cores),

@@ -17,4 +17,4 @@ FIRST_DAY = "2018-04-01"
 TRAIN_DAYS = range(94, 122)
 #: Frauds are known after a week, so a week lies between.
 DELAY_DAYS = 7
-TEST_DAYS = range(129, 169)
+TEST_DAYS = range(129, 183)

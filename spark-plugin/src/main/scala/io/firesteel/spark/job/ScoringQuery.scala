@@ -120,14 +120,26 @@ private[job] final class BatchWork(pipeline: String, scores: Seq[Sink], rejected
     try {
       val counts = BatchCounts.of(transformed, () => seen.get("rows").asInstanceOf[Long])
       counts.check(id)
-      scores.foreach(_.write(Firesteel.accepted(transformed), counts.rowsScored, id))
-      rejected.foreach(_.write(Firesteel.rejected(transformed), counts.rowsRejected, id))
+      val accepted = inFewTasks(Firesteel.accepted(transformed), counts.rowsScored)
+      scores.foreach(_.write(accepted, counts.rowsScored, id))
+      val refused = inFewTasks(Firesteel.rejected(transformed), counts.rowsRejected)
+      rejected.foreach(_.write(refused, counts.rowsRejected, id))
       counts
     } finally forget(transformed)
   }
+
+  /** Few rows make one task and one file, not one per partition of the topic. */
+  private def inFewTasks(rows: DataFrame, count: Long): DataFrame =
+    rows.coalesce((count / BatchWork.RowsPerTask + 1).min(Int.MaxValue.toLong).toInt)
 
   private def forget(cached: DataFrame): Unit =
     try {
       val _ = cached.unpersist(blocking = false)
     } catch { case NonFatal(_) => () } // The context is gone, and the cache with it.
+}
+
+private[job] object BatchWork {
+
+  /** Below this many rows a task costs more to start than to run. */
+  private val RowsPerTask = 100000L
 }
