@@ -15,7 +15,6 @@ class RegisterSuite extends SparkSuite with Points {
     assertEquals(rowsEvaluated(df), Seq(Rows))
     assertEquals(spark.experimental.extraStrategies.length, 1)
     assertEquals(spark.experimental.extraOptimizations.length, 1)
-    assertNothingIsAlive()
   }
 
   test("a call in a subquery's join is found by the late rule") {
@@ -39,7 +38,6 @@ class PluginSuite extends SparkSuite with Points {
       spark.sparkContext.getConf.get("spark.sql.extensions"),
       "io.firesteel.spark.FiresteelExtensions"
     )
-    assertNothingIsAlive()
   }
 
   test("the functions describe themselves") {

@@ -11,8 +11,6 @@ import org.apache.spark.sql.{AnalysisException, DataFrame, Row}
 class PipelineSuite extends SparkSuite {
   private val model = Paths.get("tests/models/lr.onnx").toAbsolutePath
 
-  override def afterEach(context: AfterEach): Unit = assertNothingIsAlive()
-
   private def file(yaml: String, name: String = "pipeline.yaml"): Path =
     Files.write(temporaryFolder().resolve(name), yaml.getBytes(UTF_8))
 

@@ -34,6 +34,12 @@ abstract class SparkSuite extends munit.FunSuite with AdaptiveSparkPlanHelper {
     SparkSession.clearDefaultSession()
   }
 
+  /** After every test nothing native may be alive; a failure is the test's own. */
+  override def munitTestTransforms: List[TestTransform] = super.munitTestTransforms :+
+    new TestTransform(
+      "leaks",
+      test => test.withBody(() => test.body().map { result => assertNothingIsAlive(); result }(munitExecutionContext)))
+
   /** The operators of a plan, those of finished AQE stages included. */
   protected def operators(df: DataFrame): Seq[FiresteelEvalExec] =
     operators(df.asInstanceOf[Dataset[Row]].queryExecution.executedPlan)

@@ -35,7 +35,6 @@ final class BatchWriter implements AutoCloseable {
   private final int[] ordinals;
   /** One block: the parent's struct, the children's, pointers to them, their buffer lists, the release flag. */
   private final long block;
-  private final long blockBytes;
   private final long flag;
   private final long release;
   private int rows;
@@ -61,7 +60,7 @@ final class BatchWriter implements AutoCloseable {
             .toArray(VaryingWriter[]::new);
     int n = columns.length;
     // Four pointers of buffers per child are more than any type needs; one for the parent's (absent) bitmap.
-    blockBytes = ArrowC.SIZE * (n + 1) + 8L * n + 8L * (4L * n + 1) + 8L;
+    long blockBytes = ArrowC.SIZE * (n + 1) + 8L * n + 8L * (4L * n + 1) + 8L;
     block = memory.allocate(blockBytes);
     flag = block + blockBytes - 8;
     release = Native.borrowedRelease();
@@ -194,10 +193,6 @@ final class BatchWriter implements AutoCloseable {
       // Leaking is the lesser evil: freeing would pull memory from under native code.
       throw new IllegalStateException("INTERNAL: native code still holds a batch of a closed runner");
     }
-    for (ColumnWriter column : columns) {
-      column.free();
-    }
-    memory.free(block, blockBytes);
     memory.close();
   }
 }

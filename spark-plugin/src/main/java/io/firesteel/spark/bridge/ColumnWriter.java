@@ -65,9 +65,7 @@ abstract class ColumnWriter {
 
   private void growRows() {
     int rows = Math.max(FIRST_ROWS, capacity * 2);
-    long oldBytes = capacity / 8;
-    validity =
-        capacity == 0 ? memory.allocate(rows / 8) : memory.grow(validity, oldBytes, oldBytes, rows / 8);
+    validity = memory.grow(validity, capacity / 8, rows / 8);
     growValues(capacity, rows);
     capacity = rows;
   }
@@ -84,14 +82,6 @@ abstract class ColumnWriter {
   /** Forgets the rows, keeps the memory. */
   void reset() {
     nulls = 0;
-  }
-
-  void free() {
-    if (capacity > 0) {
-      memory.free(validity, capacity / 8);
-      freeValues(capacity);
-      capacity = 0;
-    }
   }
 
   private static void setBitsBelow(long bitmap, int row) {
@@ -126,7 +116,6 @@ abstract class ColumnWriter {
 
   abstract void putNull(int row);
 
+  /** Makes room for {@code newRows}, keeping the first {@code oldRows}. */
   abstract void growValues(int oldRows, int newRows);
-
-  abstract void freeValues(int rows);
 }

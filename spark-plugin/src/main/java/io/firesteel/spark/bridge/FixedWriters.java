@@ -35,14 +35,7 @@ final class FixedWriters {
 
     @Override
     void growValues(int oldRows, int newRows) {
-      long old = (long) oldRows * width;
-      long wanted = (long) newRows * width;
-      values = oldRows == 0 ? memory.allocate(wanted) : memory.grow(values, old, old, wanted);
-    }
-
-    @Override
-    void freeValues(int rows) {
-      memory.free(values, (long) rows * width);
+      values = memory.grow(values, (long) oldRows * width, (long) newRows * width);
     }
   }
 
@@ -88,12 +81,7 @@ final class FixedWriters {
 
     @Override
     void growValues(int oldRows, int newRows) {
-      bits = oldRows == 0 ? memory.allocate(newRows / 8) : memory.grow(bits, oldRows / 8, oldRows / 8, newRows / 8);
-    }
-
-    @Override
-    void freeValues(int rows) {
-      memory.free(bits, rows / 8);
+      bits = memory.grow(bits, oldRows / 8, newRows / 8);
     }
   }
 

@@ -35,15 +35,13 @@ public final class NativeRunner implements AutoCloseable {
   private NativeRunner(long handle, StructType input, int[] ordinals, StructType output, MemoryBudget budget) {
     BatchWriter writer;
     OffHeap memory = new OffHeap(budget);
-    long array = 0;
+    long array;
     try {
       array = memory.allocate(ArrowC.SIZE);
       Platform.setMemory(array, (byte) 0, ArrowC.SIZE);
       writer = new BatchWriter(input, ordinals, budget);
     } catch (Throwable e) {
-      if (array != 0) {
-        memory.free(array, ArrowC.SIZE);
-      }
+      memory.close();
       Native.close(handle);
       throw e;
     }
@@ -219,7 +217,7 @@ public final class NativeRunner implements AutoCloseable {
         // Free first, then whatever else there is to say.
         releaseOutput();
         Native.close(open);
-        memory.free(array, ArrowC.SIZE);
+        memory.close();
         writer.close();
       } finally {
         running.unlock();

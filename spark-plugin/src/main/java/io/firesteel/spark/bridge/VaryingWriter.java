@@ -56,7 +56,7 @@ final class VaryingWriter extends ColumnWriter {
             "BATCH_TOO_LARGE: a column of one batch would hold more than 2 GiB. Lower spark.firesteel.batchSize");
       }
       long grown = Math.max(wanted, Math.max(FIRST_BYTES, byteCapacity * 2));
-      bytes = byteCapacity == 0 ? memory.allocate(grown) : memory.grow(bytes, byteCapacity, end, grown);
+      bytes = memory.grow(bytes, end, grown);
       byteCapacity = grown;
     }
     Platform.copyMemory(base, offset, null, bytes + end, length);
@@ -70,26 +70,15 @@ final class VaryingWriter extends ColumnWriter {
 
   @Override
   void growValues(int oldRows, int newRows) {
-    long old = 4L * (oldRows + 1);
-    long wanted = 4L * (newRows + 1);
+    offsets = memory.grow(offsets, 4L * (oldRows + 1), 4L * (newRows + 1));
     if (oldRows == 0) {
-      offsets = memory.allocate(wanted);
       Platform.putInt(null, offsets, 0);
-    } else {
-      offsets = memory.grow(offsets, old, old, wanted);
     }
     if (byteCapacity == 0) {
       // A column of nulls or empty strings still has a block to point at.
       bytes = memory.allocate(FIRST_BYTES);
       byteCapacity = FIRST_BYTES;
     }
-  }
-
-  @Override
-  void freeValues(int rows) {
-    memory.free(offsets, 4L * (rows + 1));
-    memory.free(bytes, byteCapacity);
-    byteCapacity = 0;
   }
 
   @Override

