@@ -52,26 +52,26 @@ def out(tmp_path: Path) -> Path:
 
 def test_the_demo_scores_every_payment_and_says_so(out: Path) -> None:
     done = subprocess.run(
-        command(out, "--days", 5), capture_output=True, text=True, timeout=220, check=False, env=marked(out)
+        command(out, "--days", 3), capture_output=True, text=True, timeout=220, check=False, env=marked(out)
     )
     assert done.returncode == 0, done.stderr[-3000:]
     summary = json.loads((out / "summary.json").read_text())
     manifest = json.loads((out / "manifest.json").read_text())
 
     rejected = sum(summary["rows_rejected"].values())
-    assert summary["rows_in"] == manifest["records"] > 40_000
+    assert summary["rows_in"] == manifest["records"] > 25_000
     assert summary["rows_in"] == summary["rows_scored"] + rejected
     assert rejected == manifest["rubbish"]["records"] + manifest["amounts_of_zero"] > 0
     assert summary["rows_scored"] == len(pd.read_parquet(out / "scores"))
     assert rejected == len(pd.read_parquet(out / "rejected"))
-    assert summary["batches"] >= 5
+    assert summary["batches"] >= 3
     assert summary["rows_per_s"] > 0
     assert 0 < summary["batch_ms_p50"] <= summary["batch_ms_p99"]
     # Four stateless columns can't do more; a blind guess would be at 0.5, 0.008 and 0.01.
     assert 0.55 < summary["auc"] < 0.75
     assert summary["average_precision"] > 0.08
     assert summary["card_precision_100"] > 0.05
-    for shown in ("rows scored", "MALFORMED", "card precision@100", "94-121", "129-133"):
+    for shown in ("rows scored", "MALFORMED", "card precision@100", "94-121", "129-131"):
         assert shown in done.stdout
     assert left_running(out) == []
 
@@ -82,8 +82,8 @@ def test_the_demo_takes_everything_with_it(number: signal.Signals, out: Path, tm
         demo = subprocess.Popen(command(out, "--days", 40), stdout=sink, stderr=sink, env=marked(out))
     try:
         deadline = time.monotonic() + 120
-        # The job is in the middle of its batches: broker and Spark are both up.
-        while not ((out / "progress.jsonl").exists() and '"batch"' in (out / "progress.jsonl").read_text()):
+        # Broker and Spark are up, and the query runs.
+        while not ((out / "progress.jsonl").exists() and '"started"' in (out / "progress.jsonl").read_text()):
             assert demo.poll() is None, (tmp_path / "output").read_text()[-3000:]
             assert time.monotonic() < deadline, (tmp_path / "output").read_text()[-3000:]
             time.sleep(0.1)
