@@ -1,10 +1,10 @@
 """Kafka to scores: Firesteel beside what a user would pick instead.
 
-One broker, one topic of JSON events, the same models, Spark ``local[2]``. For every repetition each contender gets a
-fresh Spark session in a process of its own; the order turns round from one repetition to the next. In a session and
-for every model: an untimed warm-up stream, then an AvailableNow stream with a stated ``maxOffsetsPerTrigger`` into the
-noop sink, of which the first batch is dropped. Before anything is timed, all contenders score 10,000 events and must
-agree with Python's onnxruntime.
+One broker, one topic of JSON events, the same models, Spark ``local[2]``. Every contender has a Spark session in a
+process of its own, which lives for the whole run and sleeps while others are measured. First all contenders score
+10,000 events and must agree with Python's onnxruntime; then each runs an untimed stream per model; then come the
+repetitions, model by model, the order turned round from one to the next. A timed run is an AvailableNow stream with a
+stated ``maxOffsetsPerTrigger`` into the noop sink, of which the first batch is dropped.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ WORKER_TIMEOUT_S = 3600
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Sizes and choices; the defaults are those of the published table."""
     parser.add_argument("--events", type=int, default=5_000_000, help="events in the timed topic")
-    parser.add_argument("--warmup-events", type=int, default=500_000, help="events in the warm-up topic")
+    parser.add_argument("--warmup-events", type=int, default=1_500_000, help="events in the warm-up topic")
     parser.add_argument("--repetitions", type=int, default=3, help="timed repetitions of each contender")
     parser.add_argument("--max-offsets", type=int, default=500_000, help="maxOffsetsPerTrigger")
     parser.add_argument("--models", default=",".join(make_models.MODELS), help="comma-separated")
@@ -95,27 +95,34 @@ def prepare_models(job: dict[str, Any], names: list[str]) -> list[dict[str, str]
 
 
 def measure(report: Report, job: dict[str, Any], contenders: list[str], repetitions: int) -> dict[str, Any]:
-    """Checks every contender, then repeats; fills the report's figures and gives the checks by contender."""
-    checks = {name: start_worker(job, name, check=True, measure=False) for name in contenders}
-    for name, result in checks.items():
-        for model, found in result.items():
-            if found["check"]["max_difference"] > SAME_SCORE:
-                raise SystemExit(f"benches: {name} gives other scores than onnxruntime with {model}: {found['check']}")
+    """Checks every contender, warms it up, repeats; fills the report's figures and gives the checks by contender."""
+    models = [model["name"] for model in job["models"]]
     rates: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for repetition in range(repetitions):
-        for name in turned(contenders, repetition):
-            result = start_worker(job, name, check=False, measure=True)
-            for model, found in result.items():
-                rates.setdefault((model, name), []).append(found["rate"])
-                per_s = found["rate"]["rows_per_s"]
-                print(f"benches: {repetition + 1}/{repetitions} {model:8} {name:18} {per_s:10,.0f} rows/s", flush=True)
-    cases = [model["name"] for model in job["models"]]
-    for case in cases:
+    with contextlib.ExitStack() as stack:
+        workers = {name: stack.enter_context(worker.started("throughput", name, job)) for name in contenders}
+
+        def ask(name: str, action: str, model: str) -> dict[str, Any]:
+            return workers[name].ask(action, model, WORKER_TIMEOUT_S)
+
+        checks = {name: {model: ask(name, "check", model) for model in models} for name in contenders}
+        for name in contenders:
+            for model, found in checks[name].items():
+                if found["max_difference"] > SAME_SCORE:
+                    raise SystemExit(f"benches: {name} gives other scores than onnxruntime with {model}: {found}")
+                ask(name, "warm", model)
+        for repetition in range(repetitions):
+            for model in models:
+                for name in turned(contenders, repetition):
+                    rate = ask(name, "measure", model)
+                    rates.setdefault((model, name), []).append(rate)
+                    shown = f"{rate['rows_per_s']:10,.0f} rows/s {rate['cpu_s_per_million_rows']:6.2f} CPU s/M"
+                    print(f"benches: {repetition + 1}/{repetitions} {model:8} {name:18} {shown}", flush=True)
+    for case in models:
         for name in contenders:
             values = tuple(r["rows_per_s"] for r in rates[(case, name)])
             detail = {"batch_seconds": [r["batch_seconds"] for r in rates[(case, name)]]}
             report.figures.append(Figure(case, name, "rows/s", values, detail))
-    for case in cases:
+    for case in models:
         for name in contenders:
             values = tuple(r["cpu_s_per_million_rows"] for r in rates[(case, name)])
             report.figures.append(Figure(f"{case}, CPU", name, "CPU s per million rows", values))
@@ -128,13 +135,6 @@ def turned(contenders: list[str], repetition: int) -> list[str]:
         return contenders[::-1]
     shift = (repetition % 3) * len(contenders) // 4
     return contenders[shift:] + contenders[:shift]
-
-
-def start_worker(job: dict[str, Any], name: str, *, check: bool, measure: bool) -> dict[str, Any]:
-    """Runs one contender in a process of its own and gives its result; its log stays in build/bench."""
-    job = {**job, "contender": name, "check": check, "measure": measure}
-    with worker.started("throughput", name, job) as running:
-        return running.result(WORKER_TIMEOUT_S)
 
 
 def judge(report: Report, models: list[str], contenders: list[str], checks: dict[str, Any]) -> None:
@@ -150,12 +150,10 @@ def judge(report: Report, models: list[str], contenders: list[str], checks: dict
             if "jackson" in contenders:
                 name = f"{model}: over the hand-tuned Jackson peer"
                 report.bars.append(Bar.at_least(name, JACKSON_BAR, ratios["jackson"]))
-    worst = max(found["check"]["max_difference"] for result in checks.values() for found in result.values())
+    worst = max(found["max_difference"] for result in checks.values() for found in result.values())
     report.bars.append(Bar.at_most("largest difference of a score from Python onnxruntime", SAME_SCORE, worst))
     for name, result in checks.items():
-        equal = ", ".join(
-            f"{model} {found['check']['bit_equal']:,} of {found['check']['rows']:,}" for model, found in result.items()
-        )
+        equal = ", ".join(f"{model} {found['bit_equal']:,} of {found['rows']:,}" for model, found in result.items())
         report.notes.append(f"{name} ({contender(name).WHAT}): scores equal bit for bit: {equal}")
     report.notes.append(
         f"All contenders decode event_id, ts and {len(FEATURES)} features; ratios are formed inside each repetition; "

@@ -62,8 +62,8 @@ def run(args: argparse.Namespace) -> Report:
         model = prepare_model(bootstrap, args.model)
         for repetition in range(args.repetitions):
             for name in turned(contenders, repetition):
-                job = {"contender": name, "bootstrap": bootstrap, "jars": libraries, "onnx": str(model)}
-                result = one_run(args, job)
+                job = {"bootstrap": bootstrap, "jars": libraries, "onnx": str(model)}
+                result = one_run(args, name, job)
                 found[name].append(result)
                 line = ", ".join(f"p{p} {result[f'p{p}']:.0f} ms" for p in PERCENTILES)
                 print(f"benches: {repetition + 1}/{args.repetitions} {name:18} {line}", flush=True)
@@ -101,7 +101,7 @@ def prepare_model(bootstrap: str, name: str) -> Path:
     return path
 
 
-def one_run(args: argparse.Namespace, job: dict[str, Any]) -> dict[str, float]:
+def one_run(args: argparse.Namespace, name: str, job: dict[str, Any]) -> dict[str, float]:
     """Starts the stream, keeps the pace for the given time, stops the stream, and joins the two topics."""
     bootstrap = job["bootstrap"]
     events = args.rate * (args.warmup_seconds + args.seconds)
@@ -110,9 +110,7 @@ def one_run(args: argparse.Namespace, job: dict[str, Any]) -> dict[str, float]:
     with (
         kafka.topic(bootstrap, "bench-in") as source,
         kafka.topic(bootstrap, "bench-out", **{"message.timestamp.type": "LogAppendTime"}) as sink,
-        worker.started(
-            "latency", job["contender"], {**job, "topic": source, "sink_topic": sink, "stop": str(stop)}
-        ) as running,
+        worker.started("latency", name, {**job, "topic": source, "sink_topic": sink, "stop": str(stop)}) as running,
     ):
         running.wait_until_ready(READY_TIMEOUT_S)
         subprocess.run(kafka.load_command(bootstrap, source, events, seed=3, rate_per_s=args.rate), check=True)

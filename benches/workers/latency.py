@@ -1,7 +1,7 @@
 """One contender's stream from Kafka to Kafka at the default trigger, until it is told to stop.
 
-Started by ``benches.suites.latency`` as ``python -m benches.workers.latency job.json``. Creates the file that the job
-calls ``ready`` when the query has finished its first trigger, and stops when the file ``stop`` appears.
+Started by ``benches.suites.latency`` as ``python -m benches.workers.latency job.json``. Says that it is ready when the
+query has finished its first trigger, and stops when the file appears that the job calls ``stop``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from pyspark.sql import functions as F
 
 from benches.common import spark as sessions
-from benches.common.worker import write_result
+from benches.common.worker import say_ready, write_result
 from benches.peers import contender
 
 
@@ -39,7 +39,7 @@ def main() -> None:
     )
     try:
         query.processAllAvailable()
-        Path(job["ready"]).touch()
+        say_ready(job)
         stop = Path(job["stop"])
         while not stop.exists():
             if query.awaitTermination(0.2):

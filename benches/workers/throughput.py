@@ -1,8 +1,8 @@
-"""One contender in one fresh Spark session: check the scores, warm up, then measure each model's stream.
+"""One contender in one Spark session: does what it is asked, one request after the other.
 
-Started by ``benches.suites.inference`` as ``python -m benches.workers.throughput job.json``; writes its result as JSON
-to the path named in the job. A process per contender and repetition keeps the JIT's profile, the heap and the Python
-workers of one contender away from another's.
+Started by ``benches.suites.inference`` as ``python -m benches.workers.throughput job.json``. A process per contender
+keeps the JIT's profile, the heap and the Python workers of one contender away from another's; it stays for all
+repetitions, so that they run warm. A request names a model and what to do with it: ``check``, ``warm`` or ``measure``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pyspark.sql import DataFrame, SparkSession
 from benches.common import spark as sessions
 from benches.common.cpu import tree_seconds
 from benches.common.progress import kept_rate
-from benches.common.worker import write_result
+from benches.common.worker import requests
 from benches.peers import contender
 
 
@@ -55,17 +55,21 @@ def run_stream(scored: DataFrame) -> list[dict[str, Any]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def scored(spark: SparkSession, job: dict[str, Any], model: dict[str, str], topic: str) -> DataFrame:
+    """The contender's stream of scores of a topic."""
+    records = sessions.stream(spark, job["bootstrap"], job[topic], job["max_offsets"])
+    return contender(job["contender"]).score(records, model["onnx"])
+
+
+def warm(spark: SparkSession, job: dict[str, Any], model: dict[str, str]) -> dict[str, Any]:
+    """One untimed stream over the warm-up topic."""
+    return {"batches": len(run_stream(scored(spark, job, model, "warm_topic")))}
+
+
 def measure(spark: SparkSession, job: dict[str, Any], model: dict[str, str]) -> dict[str, Any]:
-    """One warm-up stream and one timed one."""
-    contend = contender(job["contender"])
-
-    def scored(topic: str) -> DataFrame:
-        records = sessions.stream(spark, job["bootstrap"], topic, job["max_offsets"])
-        return contend.score(records, model["onnx"])
-
-    run_stream(scored(job["warm_topic"]))
+    """One timed stream."""
     before = tree_seconds(os.getpid())
-    progress = run_stream(scored(job["topic"]))
+    progress = run_stream(scored(spark, job, model, "topic"))
     cpu = tree_seconds(os.getpid()) - before
     rate = kept_rate(progress)
     rate["cpu_s_per_million_rows"] = cpu / (rate["rows_total"] / 1e6)
@@ -73,19 +77,13 @@ def measure(spark: SparkSession, job: dict[str, Any], model: dict[str, str]) -> 
 
 
 def main() -> None:
-    """Reads the job, measures, writes the result."""
+    """Answers requests until the benchmark ends this process."""
     job = json.loads(Path(sys.argv[1]).read_text())
     spark = sessions.for_contender(job["contender"], job["jars"])
-    results: dict[str, Any] = {}
-    for model in job["models"]:
-        result: dict[str, Any] = {}
-        if job["check"]:
-            result["check"] = check(spark, job, model)
-        if job["measure"]:
-            result["rate"] = measure(spark, job, model)
-        results[model["name"]] = result
-    spark.stop()
-    write_result(job, results)
+    models = {model["name"]: model for model in job["models"]}
+    actions = {"check": check, "warm": warm, "measure": measure}
+    for request in requests(job):
+        request.answer(actions[request.action](spark, job, models[request.subject]))
 
 
 if __name__ == "__main__":
