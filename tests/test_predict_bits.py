@@ -20,7 +20,7 @@ from tests.support.places import FULL, TEST_MODELS
 #: Those with golden outputs; the others in the folder are there to be refused.
 MODELS = sorted(path.with_suffix("").with_suffix(".onnx") for path in TEST_MODELS.glob("*.golden.json"))
 ROWS = 1_500
-#: Batch rows by partitions. In full all 15 of a model, otherwise the corners and a middle.
+#: Batch rows by partitions: all 15 in full, otherwise each size and each partitioning at least once.
 GRID = [(rows, partitions) for rows in (1, 2, 7, 1024, 8192) for partitions in (1, 3, 8)]
 USED = GRID if FULL else [(1, 1), (2, 8), (7, 3), (1024, 3), (8192, 1)]
 

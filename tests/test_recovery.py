@@ -26,9 +26,11 @@ from tests.support.submit import SparkProgram, submit_command
 pytestmark = pytest.mark.faults
 
 PARTITIONS = 4
-POINTS = Points(0, 200_000)
+POINTS = Points(0, 120_000)
 BATCH = 20_000
-KILLS = 20 if FULL else 2
+#: Kills that must fall into a batch. One that comes a moment too late costs another try.
+KILLS = 20 if FULL else 1
+SPARE_TRIES = 4
 SEED = 20260301
 
 
@@ -106,20 +108,22 @@ def job(filled: Filled, bootstrap: str, jar: Path, kafka_connector: list[Path], 
     return Job(filled.files.pipeline, bootstrap, filled.topic, tmp_path, jar, kafka_connector, batch_rows=BATCH)
 
 
-@pytest.mark.timeout(1800 if FULL else 300)
+@pytest.mark.timeout(3600 if FULL else 600)
 def test_stream_job_killed_in_a_batch_and_robbed_of_a_commit_loses_and_doubles_nothing(
     job: Job, spark: SparkSession, filled: Filled
 ) -> None:
     pauses = random.Random(SEED)
     hits = 0
-    for kill in range(KILLS):
-        # Twenty kills need more batches than the topic has: later ones begin again from nothing.
+    for attempt in range(KILLS + SPARE_TRIES):
+        # Many kills need more batches than the topic has: later ones begin again from nothing.
         if checkpoints.committed(job.checkpoint) >= POINTS.count // BATCH - 3:
             job.start_over()
-        with SparkProgram(job.command(), job.folder / f"killed-{kill}.log") as program:
+        with SparkProgram(job.command(), job.folder / f"killed-{attempt}.log") as program:
             kill_in_a_batch(program, job.checkpoint, pauses.uniform(0, 0.25))
         hits += checkpoints.is_mid_batch(job.checkpoint)
-    assert hits > 0, "no kill fell into a batch: nothing was tested"
+        if hits == KILLS:
+            break
+    assert hits == KILLS, f"only {hits} kills of {attempt + 1} fell into a batch"
     with SparkProgram(job.command(), job.folder / "finished.log") as program:
         program.finish(120)
     assert_all_once(spark, str(job.scores), POINTS, filled.files)
@@ -139,7 +143,7 @@ def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[cluster.Clu
         yield started
 
 
-@pytest.mark.timeout(1800 if FULL else 300)
+@pytest.mark.timeout(3600 if FULL else 600)
 def test_on_a_standalone_cluster_with_the_jar_by_jars_only_a_killed_driver_and_executor_cost_nothing(
     standalone: cluster.Cluster,
     filled: Filled,

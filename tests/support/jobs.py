@@ -48,7 +48,11 @@ class Job:
     def command(self, *options: str, master: str = "local[2]") -> list[str]:
         """The command line, from spark-submit to the last option."""
         self.events.mkdir(exist_ok=True)
-        conf = {"spark.eventLog.enabled": "true", "spark.eventLog.dir": self.events.as_uri()}
+        conf = {
+            "spark.eventLog.enabled": "true",
+            "spark.eventLog.compress": "false",
+            "spark.eventLog.dir": self.events.as_uri(),
+        }
         command = submit_command(master=master, jars=self.connector, conf=conf)
         command += ["--class", MAIN, str(self.jar)]
         command += ["--pipeline", str(self.pipeline), "--bootstrap-servers", self.bootstrap, "--topic", self.topic]
