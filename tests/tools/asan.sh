@@ -19,15 +19,16 @@ runtime=$(readlink -f "$(gcc -print-file-name=libasan.so 2>/dev/null || echo non
 
 cat > "$out/rustc" <<'WRAPPER'
 #!/bin/sh
-# Cargo calls this for the crates of the workspace only.
+# Cargo calls this for the crates of the workspace only. RUSTC_BOOTSTRAP, which lets stable Rust take the flag, is set
+# here and not for Cargo: build scripts of many crates watch it, and all of them would be built anew.
 rustc=$1
 shift
-exec "$rustc" "$@" -Zsanitizer=address -Cforce-frame-pointers=yes
+RUSTC_BOOTSTRAP=1 exec "$rustc" "$@" -Zsanitizer=address -Cforce-frame-pointers=yes
 WRAPPER
 chmod +x "$out/rustc"
 
 echo "asan: building the library with the sanitizer"
-RUSTC_BOOTSTRAP=1 RUSTC_WORKSPACE_WRAPPER="$out/rustc" cargo build --quiet --release -p firesteel-jni
+RUSTC_WORKSPACE_WRAPPER="$out/rustc" cargo build --quiet --release -p firesteel-jni
 install -m 755 "target/$target/release/libfiresteel.so" "$out/libfiresteel.so"
 cp -f build/native/libonnxruntime.so "$out/"
 # The daily library back to where the daily build expects it.

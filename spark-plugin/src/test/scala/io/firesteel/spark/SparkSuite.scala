@@ -4,6 +4,7 @@ import java.nio.file.{Files, Path}
 
 import io.firesteel.spark.bridge.NativeCounts
 import io.firesteel.spark.exec.FiresteelEvalExec
+import org.apache.commons.io.FileUtils
 import org.apache.spark.sql.classic.{Dataset, SparkSession}
 import org.apache.spark.sql.execution.SparkPlan
 import org.apache.spark.sql.execution.adaptive.{AdaptiveSparkPlanExec, AdaptiveSparkPlanHelper}
@@ -30,6 +31,7 @@ abstract class SparkSuite extends munit.FunSuite with AdaptiveSparkPlanHelper {
 
   override def afterAll(): Unit = {
     spark.stop()
+    folders.foreach(folder => FileUtils.deleteQuietly(folder.toFile))
     SparkSession.clearActiveSession()
     SparkSession.clearDefaultSession()
   }
@@ -77,7 +79,13 @@ abstract class SparkSuite extends munit.FunSuite with AdaptiveSparkPlanHelper {
     assertEquals(NativeCounts.now(), new NativeCounts(0, 0, 0, 0))
   }
 
-  protected def temporaryFolder(): Path = Files.createTempDirectory("firesteel-test-")
+  private var folders = Seq.empty[Path]
+
+  protected def temporaryFolder(): Path = {
+    val folder = Files.createTempDirectory("firesteel-test-")
+    folders :+= folder
+    folder
+  }
 }
 
 object SparkSuite {
