@@ -18,7 +18,8 @@ final class FiresteelAnalysisException(message: String, cause: Option[Throwable]
       cause,
       Some("USER_RAISED_EXCEPTION"),
       Map("errorMessage" -> message),
-      Array.empty[QueryContext]) {
+      Array.empty[QueryContext]
+    ) {
 
   /** A fault has its place in the pipeline file; the place in the query that names the file would only mislead. */
   override def withPosition(origin: Origin): AnalysisException = this

@@ -40,7 +40,8 @@ abstract class SparkSuite extends munit.FunSuite with AdaptiveSparkPlanHelper {
   override def munitTestTransforms: List[TestTransform] = super.munitTestTransforms :+
     new TestTransform(
       "leaks",
-      test => test.withBody(() => test.body().map { result => assertNothingIsAlive(); result }(munitExecutionContext)))
+      test => test.withBody(() => test.body().map { result => assertNothingIsAlive(); result }(munitExecutionContext))
+    )
 
   /** The operators of a plan, those of finished AQE stages included. */
   protected def operators(df: DataFrame): Seq[FiresteelEvalExec] =

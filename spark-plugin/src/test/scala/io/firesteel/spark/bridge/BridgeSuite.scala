@@ -22,7 +22,9 @@ class BridgeSuite extends munit.FunSuite {
           test.body().map { result =>
             assertEquals(NativeCounts.now(), new NativeCounts(0, 0, 0, 0))
             result
-          }(munitExecutionContext)))
+          }(munitExecutionContext)
+        )
+    )
 
   private def withSum[T](columns: Int)(body: NativeRunner => T): T = {
     val runner = NativeRunner.sum(floats(columns), result, MemoryBudget.UNLIMITED)
