@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
+use std::{fs, panic, thread};
 
 use arrow::record_batch::RecordBatch;
 use firesteel_engine::error::StageError;
@@ -21,9 +22,28 @@ const MAX_COMPILED: usize = 64;
 /// Calls by their JSON. Compiling parses expressions and tries models, which a task should not repeat.
 static COMPILED: LazyLock<Mutex<HashMap<String, Compiled>>> = LazyLock::new(Mutex::default);
 
-/// Loads ONNX Runtime.
+/// Stack for a command line of no length at all, and for each of its bytes.
+const BASE_STACK: usize = 8 << 20;
+const STACK_PER_BYTE: usize = 1 << 10;
+
+/// Loads ONNX Runtime, on a thread of its own with a large stack.
+///
+/// Version 1.29 runs a regular expression over `/proc/self/cmdline` when its environment is made, and the matcher
+/// recurses for every character (about 270 bytes of stack each, measured): with a class path of 20,000 characters,
+/// which is nothing unusual, it runs off a Java thread's stack of 1 MB and takes the JVM with it. A stack's pages cost
+/// nothing until they are touched.
 pub(crate) fn init(onnx_runtime: &Path) -> Result<(), BridgeError> {
-    Ok(runtime::init(onnx_runtime)?)
+    let command_line = fs::read("/proc/self/cmdline").map_or(0, |bytes| bytes.len());
+    let path = onnx_runtime.to_owned();
+    let loading = thread::Builder::new()
+        .name("firesteel-onnx-init".to_owned())
+        .stack_size(BASE_STACK + STACK_PER_BYTE * command_line)
+        .spawn(move || runtime::init(&path))
+        .map_err(|e| internal(format!("no thread to load ONNX Runtime on: {e}")))?;
+    match loading.join() {
+        Ok(result) => Ok(result?),
+        Err(panicked) => panic::resume_unwind(panicked),
+    }
 }
 
 /// Loads a model unless it is loaded; gives its sha256.
