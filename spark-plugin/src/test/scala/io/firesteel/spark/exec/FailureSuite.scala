@@ -19,7 +19,7 @@ class FailureSuite extends SparkSuite with Points {
       if (id == 1500) throw new IllegalStateException("row 1500 is bad")
       id.toDouble
     }
-    val df = points().withColumn("f0", failing(col("id"))).selectExpr("id", score(Lr))
+    val df = points(3000).withColumn("f0", failing(col("id"))).selectExpr("id", score(Lr))
     val e = intercept[SparkException](withConf("spark.firesteel.batchSize" -> "64")(df.collect()))
     val causes = Iterator.iterate[Throwable](e)(_.getCause).takeWhile(_ != null).toSeq
     assert(causes.exists(c => c.isInstanceOf[IllegalStateException] && c.getMessage == "row 1500 is bad"), causes)

@@ -6,7 +6,7 @@ import org.apache.spark.sql.{Column, DataFrame}
 
 /** A view `points` (id, grp, f0 … f15) and models that take all of f0 … f15. */
 trait Points { this: SparkSuite =>
-  protected val Rows = 3000L
+  protected val Rows = 1000L
   protected val Features: Seq[String] = (0 until 16).map(i => s"f$i")
   protected val Lr = "tests/models/lr.onnx"
   protected val Gbdt = "tests/models/gbdt.onnx"
