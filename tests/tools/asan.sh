@@ -33,10 +33,10 @@ install -m 755 "target/$target/release/libfiresteel.so" "$out/libfiresteel.so"
 cp -f build/native/libonnxruntime.so "$out/"
 # The daily library back to where the daily build expects it.
 cargo build --quiet --release -p firesteel-jni
-nm -D "$out/libfiresteel.so" | grep -q '__asan_' || {
+if [ "$(nm -D "$out/libfiresteel.so" | grep -c '__asan_')" -eq 0 ]; then
     echo "asan: the library is not instrumented" >&2
     exit 1
-}
+fi
 
 ./sbt --error plugin/Test/compile writeClasspaths
 opens=()
