@@ -5,7 +5,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rdkafka::{
@@ -23,6 +23,8 @@ use crate::error::CliError;
 
 /// How long to wait for the broker's answer to an administrative request.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// Between two looks at the metadata of a new topic.
+const METADATA_PAUSE: Duration = Duration::from_millis(100);
 /// How long the last records may take to be acknowledged.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(120);
 /// Delivery reports are collected every so many records.
@@ -153,13 +155,26 @@ fn make_topic(config: &ClientConfig, topic: &str, args: &OutputArgs) -> Result<(
         Some(Err((name, code))) => return Err(CliError::Kafka(format!("topic {name} was not created: {code}"))),
         Some(Ok(_)) | None => return Ok(()),
     }
-    let metadata = admin.inner().fetch_metadata(Some(topic), ADMIN_TIMEOUT).map_err(kafka)?;
-    let existing = metadata.topics().first().map_or(0, |found| found.partitions().len());
+    let existing = partitions_of(&admin, topic)?;
     match args.partitions {
         Some(asked) if usize::try_from(asked) != Ok(existing) => Err(CliError::Usage(format!(
             "topic {topic} exists with {existing} partitions, not {asked}: leave --partitions out or take another topic"
         ))),
         _ => Ok(()),
+    }
+}
+
+/// How many partitions an existing topic has. A broker knows a topic that was made a moment ago before it knows its
+/// partitions, so none is no answer yet.
+fn partitions_of(admin: &AdminClient<DefaultClientContext>, topic: &str) -> Result<usize, CliError> {
+    let deadline = Instant::now() + ADMIN_TIMEOUT;
+    loop {
+        let metadata = admin.inner().fetch_metadata(Some(topic), ADMIN_TIMEOUT).map_err(kafka)?;
+        let partitions = metadata.topics().first().map_or(0, |found| found.partitions().len());
+        if partitions > 0 || Instant::now() >= deadline {
+            return Ok(partitions);
+        }
+        std::thread::sleep(METADATA_PAUSE);
     }
 }
 

@@ -35,7 +35,7 @@ pub struct Compiled {
 
 #[derive(Debug)]
 enum CheckedCall {
-    Pipeline { spec: PipelineSpec, mode: InputMode },
+    Pipeline { spec: Box<PipelineSpec>, mode: InputMode },
     Predict { model: String, sha256: String, arguments: SchemaRef },
 }
 
@@ -59,7 +59,7 @@ impl Compiled {
             input: input_schema(&spec, mode),
             output: Arc::clone(&runner.output),
             plan: runner.plan(&spec, mode),
-            call: Arc::new(CheckedCall::Pipeline { spec, mode }),
+            call: Arc::new(CheckedCall::Pipeline { spec: Box::new(spec), mode }),
         })
     }
 
