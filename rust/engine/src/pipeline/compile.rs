@@ -163,7 +163,7 @@ impl PipelineRunner {
             InputMode::Bytes => Some(Decoder::try_new(&decode_options(&spec.input), &leaves)?),
             InputMode::Typed => None,
         };
-        let clean = Clean::try_new(&clean_rules(spec, &leaves), &leaves)?;
+        let clean = Clean::try_new(&spec.clean, &leaves)?;
         let features = Features::try_new(&spec.features, clean.output_schema())?;
         let mut schema = Arc::clone(features.output_schema());
         let names: Vec<String> = spec.features.keys().cloned().collect();
@@ -251,8 +251,12 @@ impl PipelineRunner {
             InputMode::Bytes => plan.stage("decode", &format!("{:?}: {}", spec.input.format, spec.input.schema)),
             InputMode::Typed => plan.stage("input", &format!("typed columns: {}", spec.input.schema)),
         }
-        for rule in clean_rules(spec, &self.leaves) {
-            plan.stage("clean", &describe_rule(&rule));
+        let declared = declared_not_null(&self.leaves);
+        if !declared.is_empty() {
+            plan.stage("clean", &format!("require {} (declared NOT NULL)", declared.join(", ")));
+        }
+        for rule in &spec.clean {
+            plan.stage("clean", &describe_rule(rule));
         }
         for (name, sql) in &spec.features {
             plan.stage("feature", &format!("{name} = {sql}"));
@@ -287,12 +291,10 @@ fn describe_rule(rule: &CleanRule) -> String {
     }
 }
 
-/// The author's rules, after what `NOT NULL` in the schema demands.
-fn clean_rules(spec: &PipelineSpec, leaves: &SchemaRef) -> Vec<CleanRule> {
-    let not_null = |f: &&Arc<Field>| f.metadata().contains_key(NOT_NULL_KEY);
-    let required: Vec<String> = leaves.fields().iter().filter(not_null).map(|f| f.name().clone()).collect();
-    let implied = (!required.is_empty()).then_some(CleanRule::Require(required));
-    implied.into_iter().chain(spec.clean.iter().cloned()).collect()
+/// Columns that `clean` requires because the schema says so.
+fn declared_not_null(leaves: &SchemaRef) -> Vec<&str> {
+    let declared = leaves.fields().iter().filter(|field| field.metadata().contains_key(NOT_NULL_KEY));
+    declared.map(|field| field.name().as_str()).collect()
 }
 
 fn decode_options(input: &InputSpec) -> DecodeOptions {

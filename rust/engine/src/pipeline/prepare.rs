@@ -50,3 +50,31 @@ fn prepared(call: &Call, compiled: &Compiled) -> Result<Prepared, SpecErrors> {
         plan: compiled.plan().to_owned(),
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const YAML: &str = "name: t
+input:
+  format: json
+  schema: id BIGINT NOT NULL, amount DOUBLE
+clean:
+  - check: amuont > 0
+output: [id]
+";
+
+    #[test]
+    fn a_rule_keeps_its_place_beside_not_null_columns() {
+        let faults = prepare_pipeline(YAML, "t.yaml", &[], InputMode::Bytes).unwrap_err();
+        assert_eq!((faults.0[0].path.as_str(), faults.0[0].place.line), ("clean[0].check", 6), "{faults}");
+    }
+
+    #[test]
+    fn the_plan_shows_what_not_null_demands_once() {
+        let yaml = YAML.replace("amuont", "amount");
+        let prepared = prepare_pipeline(&yaml, "t.yaml", &[], InputMode::Bytes).unwrap();
+        assert_eq!(prepared.plan.matches("require id").count(), 1, "{}", prepared.plan);
+    }
+}
