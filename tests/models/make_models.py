@@ -20,7 +20,7 @@ from onnxmltools.convert.common.data_types import FloatTensorType as LightGbmFlo
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType, StringTensorType
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -165,6 +165,16 @@ def sklearn_models(x, y, feed):
         feed,
         floats,
     )
+    targets = RandomForestRegressor(n_estimators=8, max_depth=5, random_state=1).fit(x, np.stack([x[:, 0], x[:, 1] ** 2], 1))
+    write("forest_targets", to_onnx(targets, initial_types=spec, target_opset={"": 17, "ai.onnx.ml": 3}), feed, floats)
+    three = RandomForestClassifier(n_estimators=8, max_depth=4, random_state=1)
+    three.fit(x, np.array(["high", "low", "mid"])[np.digitize(x[:, 0] + x[:, 1], [-2, 2])])
+    write(
+        "forest_three",
+        to_onnx(three, initial_types=spec, options=off, target_opset={"": 17, "ai.onnx.ml": 3}),
+        feed,
+        floats,
+    )
     mlp = MLPClassifier((16, 8), max_iter=30, random_state=1).fit(x, y)
     write("mlp", to_onnx(mlp, initial_types=spec, options=off, target_opset={"": 17, "ai.onnx.ml": 3}), feed, floats)
     scaled = make_pipeline(StandardScaler(), LogisticRegression()).fit(x, y)
@@ -195,6 +205,12 @@ def lightgbm_models(x, y, feed):
     write("gbdt_zipmap", convert_lightgbm(classifier, initial_types=spec, target_opset=15), feed, floats)
     regressor = lightgbm.LGBMRegressor(**shape).fit(x, x[:, 0] ** 2)
     write("gbdt_regression", convert_lightgbm(regressor, initial_types=spec, target_opset=15), feed, floats)
+    small = shape | {"n_estimators": 8}
+    three = lightgbm.LGBMClassifier(**small).fit(x, np.digitize(x[:, 0] * x[:, 1], [-1.5, 1.5]))
+    write("gbdt_three", convert_lightgbm(three, initial_types=spec, zipmap=False, target_opset=15), feed, floats)
+    holes = np.where(np.random.default_rng(1).random(x.shape) < 0.2, np.nan, x)
+    missing = lightgbm.LGBMClassifier(**small).fit(holes, y)
+    write("gbdt_missing", convert_lightgbm(missing, initial_types=spec, zipmap=False, target_opset=15), feed, floats)
 
 
 def mixed_model():

@@ -10,7 +10,7 @@ use firesteel_engine::model::NullPolicy;
 use model_support::{bytes, column, features, model, root, scorer};
 use serde_json::Value;
 
-const MODELS: [&str; 15] = [
+const MODELS: [&str; 19] = [
     "zipmap_only_ml",
     "lr",
     "lr_zipmap",
@@ -25,6 +25,10 @@ const MODELS: [&str; 15] = [
     "gbdt",
     "gbdt_zipmap",
     "gbdt_regression",
+    "gbdt_three",
+    "gbdt_missing",
+    "forest_three",
+    "forest_targets",
     "mixed",
 ];
 /// Around ONNX Runtime's own thresholds (1, 50 for trees), ours (2, 256) and some odd ones.

@@ -10,7 +10,7 @@ use std::{fs, panic, thread};
 use arrow::record_batch::RecordBatch;
 use firesteel_engine::error::StageError;
 use firesteel_engine::model::{TensorDescription, registry, runtime};
-use firesteel_engine::pipeline::{self, Argument, Compiled, InputMode, Prepared, Runner};
+use firesteel_engine::pipeline::{self, Argument, Compiled, InputMode, Prepared, RunnerLease};
 use firesteel_engine::spec::PipelineSpec;
 
 use crate::error::{BridgeError, internal};
@@ -116,7 +116,7 @@ fn compiled(call: &str) -> Result<Compiled, BridgeError> {
 }
 
 struct EngineWork {
-    runner: Runner,
+    runner: RunnerLease,
     cancelled: Arc<AtomicBool>,
 }
 

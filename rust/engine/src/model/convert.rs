@@ -100,15 +100,7 @@ impl Buffer {
         nan_for_null: bool,
     ) -> Result<(), StageError> {
         match self {
-            Self::Float32(out) => fill(out, columns, rows, nan_for_null, |c, r, o, i, w| match c.data_type() {
-                DataType::Float32 => scatter!(c, Float32Type, r, o, i, w, f32),
-                DataType::Float64 => scatter!(c, Float64Type, r, o, i, w, f32),
-                DataType::Int64 => scatter!(c, Int64Type, r, o, i, w, f32),
-                DataType::Int32 => scatter!(c, Int32Type, r, o, i, w, f32),
-                DataType::Int16 => scatter!(c, Int16Type, r, o, i, w, f32),
-                DataType::Int8 => scatter!(c, Int8Type, r, o, i, w, f32),
-                _ => scatter_bool!(c, r, o, i, w, |b| f32::from(u8::from(b))),
-            }),
+            Self::Float32(out) => fill(out, columns, rows, nan_for_null, scatter_f32),
             Self::Float64(out) => fill(out, columns, rows, nan_for_null, |c, r, o, i, w| match c.data_type() {
                 DataType::Float32 => scatter!(c, Float32Type, r, o, i, w, f64),
                 DataType::Float64 => scatter!(c, Float64Type, r, o, i, w, f64),
@@ -139,6 +131,30 @@ impl Buffer {
     }
 }
 
+fn scatter_f32(c: &ArrayRef, r: Range<usize>, o: &mut [f32], i: usize, w: usize) -> bool {
+    match c.data_type() {
+        DataType::Float32 => scatter!(c, Float32Type, r, o, i, w, f32),
+        DataType::Float64 => scatter!(c, Float64Type, r, o, i, w, f32),
+        DataType::Int64 => scatter!(c, Int64Type, r, o, i, w, f32),
+        DataType::Int32 => scatter!(c, Int32Type, r, o, i, w, f32),
+        DataType::Int16 => scatter!(c, Int16Type, r, o, i, w, f32),
+        DataType::Int8 => scatter!(c, Int8Type, r, o, i, w, f32),
+        _ => scatter_bool!(c, r, o, i, w, |b| f32::from(u8::from(b))),
+    }
+}
+
+/// Writes `rows` of `columns` as 32-bit floats into `slots`, a row every `stride` slots; casts and nulls as in
+/// [`Buffer::fill`].
+pub(super) fn fill_floats(
+    slots: &mut [f32],
+    stride: usize,
+    columns: &[&ArrayRef],
+    rows: Range<usize>,
+    nan_for_null: bool,
+) -> Result<(), StageError> {
+    fill_slots(slots, stride, columns, rows, nan_for_null, scatter_f32)
+}
+
 fn fill<T: Number>(
     out: &mut Vec<T>,
     columns: &[&ArrayRef],
@@ -146,8 +162,23 @@ fn fill<T: Number>(
     nan_for_null: bool,
     scatter: impl Fn(&ArrayRef, Range<usize>, &mut [T], usize, usize) -> bool,
 ) -> Result<(), StageError> {
-    let width = columns.len();
-    out.resize(rows.len() * width, T::default());
+    let lone = rows.len() == 1;
+    out.resize(rows.len() * columns.len(), T::default());
+    fill_slots(out, columns.len(), columns, rows, nan_for_null, scatter)?;
+    if lone {
+        out.extend_from_within(..);
+    }
+    Ok(())
+}
+
+fn fill_slots<T: Number>(
+    out: &mut [T],
+    width: usize,
+    columns: &[&ArrayRef],
+    rows: Range<usize>,
+    nan_for_null: bool,
+    scatter: impl Fn(&ArrayRef, Range<usize>, &mut [T], usize, usize) -> bool,
+) -> Result<(), StageError> {
     for start in rows.clone().step_by(BLOCK_ROWS) {
         let block = start..rows.end.min(start + BLOCK_ROWS);
         let slots = &mut out[(block.start - rows.start) * width..(block.end - rows.start) * width];
@@ -166,9 +197,6 @@ fn fill<T: Number>(
                 }
             }
         }
-    }
-    if rows.len() == 1 {
-        out.extend_from_within(..);
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ mod bind;
 mod call;
 mod convert;
 mod error;
+mod kernel;
 mod logging;
 pub mod onnx_model;
 pub mod onnx_proto;
@@ -18,6 +19,7 @@ mod output;
 pub mod registry;
 pub mod runtime;
 mod scorer;
+mod trees;
 mod wire;
 mod zipmap;
 

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::ModelError;
 use super::onnx_proto::{self, ModelSummary};
+use super::trees::{Trees, proof};
 use super::{runtime, zipmap};
 
 /// Element types that a column can become or come from.
@@ -120,6 +121,8 @@ pub struct OnnxModel {
     summary: ModelSummary,
     inputs: Vec<TensorDescription>,
     outputs: Vec<TensorDescription>,
+    /// Our own kernel, if the model is one that it knows.
+    trees: Option<Trees>,
     /// The bytes that sessions are made from: the file without ZipMap.
     bytes: Vec<u8>,
     weights: PrepackedWeights,
@@ -135,6 +138,16 @@ impl OnnxModel {
     /// Those of [`onnx_proto::inspect`], `MODEL_REFUSED` with ONNX Runtime's own words, and `ONNX_RUNTIME` when
     /// [`runtime::init`] has not run.
     pub fn load(bytes: &[u8]) -> Result<Self, ModelError> {
+        let mut model = Self::load_plain(bytes)?;
+        model.trees = model.own_kernel();
+        Ok(model)
+    }
+
+    /// As [`OnnxModel::load`], but without Firesteel's own kernels: to compare them with ONNX Runtime.
+    ///
+    /// # Errors
+    /// As [`OnnxModel::load`].
+    pub fn load_plain(bytes: &[u8]) -> Result<Self, ModelError> {
         let summary = onnx_proto::inspect(bytes)?;
         let rewritten = zipmap::remove(bytes)?.into_owned();
         if runtime::environment().is_none() {
@@ -153,6 +166,7 @@ impl OnnxModel {
             summary,
             inputs,
             outputs,
+            trees: None,
             bytes: rewritten,
             weights,
             idle: Mutex::new(vec![session]),
@@ -178,6 +192,37 @@ impl OnnxModel {
     /// Outputs in the model's order; a ZipMap output is the tensor that fed it, under the ZipMap's name.
     pub fn outputs(&self) -> &[TensorDescription] {
         &self.outputs
+    }
+
+    /// Our own kernel for this model.
+    pub(super) fn trees(&self) -> Option<&Trees> {
+        self.trees.as_ref()
+    }
+
+    /// The kernel, if the model has one and it proved to give ONNX Runtime's bits. What is wrong with a kernel is for
+    /// the log: the model runs without.
+    fn own_kernel(&self) -> Option<Trees> {
+        let trees = Trees::read(&self.bytes).ok().flatten()?;
+        let [input] = self.inputs.as_slice() else { return None };
+        let features = input.width().or_else(|| trees.least_features())?;
+        if input.element != Some(ElementType::Float32) || input.shape.len() > 2 || !trees.takes(features) {
+            return None;
+        }
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        match proof::agrees(&trees, idle.first_mut()?, &input.name, features) {
+            Ok(Ok(())) => Some(trees),
+            Ok(Err(difference)) => {
+                log::warn!(
+                    "model {}: Firesteel's tree kernel is not used, {difference} from ONNX Runtime; please report this model",
+                    &self.sha256[..12]
+                );
+                None
+            }
+            Err(error) => {
+                log::debug!("model {}: the tree kernel could not be compared: {error}", &self.sha256[..12]);
+                None
+            }
+        }
     }
 
     /// Idle sessions right now; for tests and diagnostics.

@@ -64,11 +64,14 @@ fn selected(column: &str, output: &TensorDescription, element: ElementType, shap
 /// A column for every output that columns can hold, named and ordered as in the model: one value per row (declared
 /// `[rows]` or `[rows,1]`) is a plain column, any other an array. Outputs that are no tensors have none.
 pub fn all_outputs(model: &OnnxModel) -> Vec<FieldRef> {
-    all(model).into_iter().map(|selected| selected.field).collect()
+    all(model, &Widths::new()).into_iter().map(|selected| selected.field).collect()
 }
 
-pub(super) fn all(model: &OnnxModel) -> Vec<Selected> {
-    let shape = |output: &TensorDescription| if output.width() == Some(1) { Shape::Scalar } else { Shape::List };
+/// As [`all_outputs`]; `widths` beats the declared shape, which may be wrong (skl2onnx declares one value for a forest of
+/// several targets).
+pub(super) fn all(model: &OnnxModel, widths: &Widths) -> Vec<Selected> {
+    let width = |output: &TensorDescription| widths.get(&output.name).copied().or_else(|| output.width());
+    let shape = |output: &TensorDescription| if width(output) == Some(1) { Shape::Scalar } else { Shape::List };
     model
         .outputs()
         .iter()
@@ -176,6 +179,30 @@ enum Values {
     String(StringBuilder),
 }
 
+/// Values of an output, row after row.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Data<'a> {
+    Float32(&'a [f32]),
+    Float64(&'a [f64]),
+    Int64(&'a [i64]),
+    Int32(&'a [i32]),
+    Bool(&'a [bool]),
+    String(&'a [String]),
+}
+
+impl Data<'_> {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Float32(_) => "float",
+            Self::Float64(_) => "double",
+            Self::Int64(_) => "int64",
+            Self::Int32(_) => "int32",
+            Self::Bool(_) => "bool",
+            Self::String(_) => "string",
+        }
+    }
+}
+
 /// Appends the wanted values of the first `rows` rows of a row-major tensor.
 fn append<T: Clone>(out: &mut Vec<T>, values: &[T], rows: usize, width: usize, shape: Shape) {
     match shape {
@@ -234,18 +261,40 @@ impl Collector {
             _ => {}
         }
         let wrong = |error: ort::Error| error.to_string();
-        match &mut self.values {
-            Values::Float32(out) => append(out, value.try_extract_tensor().map_err(wrong)?.1, rows, width, shape),
-            Values::Float64(out) => append(out, value.try_extract_tensor().map_err(wrong)?.1, rows, width, shape),
-            Values::Int64(out) => append(out, value.try_extract_tensor().map_err(wrong)?.1, rows, width, shape),
-            Values::Int32(out) => append(out, value.try_extract_tensor().map_err(wrong)?.1, rows, width, shape),
-            Values::Bool(out) => append(out, value.try_extract_tensor().map_err(wrong)?.1, rows, width, shape),
-            Values::String(out) => {
-                let (_, strings) = value.try_extract_strings().map_err(wrong)?;
+        let strings;
+        let data = match self.values {
+            Values::Float32(_) => Data::Float32(value.try_extract_tensor().map_err(wrong)?.1),
+            Values::Float64(_) => Data::Float64(value.try_extract_tensor().map_err(wrong)?.1),
+            Values::Int64(_) => Data::Int64(value.try_extract_tensor().map_err(wrong)?.1),
+            Values::Int32(_) => Data::Int32(value.try_extract_tensor().map_err(wrong)?.1),
+            Values::Bool(_) => Data::Bool(value.try_extract_tensor().map_err(wrong)?.1),
+            Values::String(_) => {
+                strings = value.try_extract_strings().map_err(wrong)?.1;
+                Data::String(&strings)
+            }
+        };
+        self.push(data, width, rows)
+    }
+
+    /// Takes the first `rows` rows of `data`, `width` values each.
+    ///
+    /// # Errors
+    /// A sentence when the values are not of the column's type or too many for it.
+    pub(super) fn push(&mut self, data: Data<'_>, width: usize, rows: usize) -> Result<(), String> {
+        let name = &self.selected.output;
+        let shape = self.selected.shape;
+        match (&mut self.values, data) {
+            (Values::Float32(out), Data::Float32(values)) => append(out, values, rows, width, shape),
+            (Values::Float64(out), Data::Float64(values)) => append(out, values, rows, width, shape),
+            (Values::Int64(out), Data::Int64(values)) => append(out, values, rows, width, shape),
+            (Values::Int32(out), Data::Int32(values)) => append(out, values, rows, width, shape),
+            (Values::Bool(out), Data::Bool(values)) => append(out, values, rows, width, shape),
+            (Values::String(out), Data::String(values)) => {
                 let mut wanted = Vec::new();
-                append(&mut wanted, &strings, rows, width, shape);
+                append(&mut wanted, values, rows, width, shape);
                 wanted.iter().for_each(|string| out.append_value(string));
             }
+            (_, other) => return Err(format!("output {name} came as {}, which its column can't hold", other.name())),
         }
         if shape == Shape::List {
             let width = i32::try_from(width)

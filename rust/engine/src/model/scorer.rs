@@ -2,7 +2,7 @@
 //!
 //! The bits of a row's score must not depend on the batch it came in. So every session is single-threaded, a lone row
 //! runs as two equal ones (ONNX Runtime has other kernels for one row), and large batches run in pieces of a fixed
-//! size that fits the cache.
+//! size that fits the cache. Tree ensembles have a kernel of ours ([`super::kernel`]) with the same bits.
 //!
 //! When a run fails, the batch is halved until the failing rows stand alone; those are rejected with
 //! `INFERENCE_FAILED`. This holds also when every row fails: whether a row is rejected must not depend on its
@@ -23,6 +23,7 @@ use ort::session::{HasSelectedOutputs, RunOptions};
 use super::bind::{self, Plan};
 use super::call::{run, run_options};
 use super::convert::Buffer;
+use super::kernel::Kernel;
 use super::onnx_model::{ElementType, OnnxModel};
 use super::output::{self, Collector, Selected, Widths};
 use crate::error::{SpecError, StageError};
@@ -68,6 +69,8 @@ pub struct Scorer {
     plan: Plan,
     selected: Vec<Selected>,
     nulls: NullPolicy,
+    /// Our own way to score, if there is one for this model and these columns; else ONNX Runtime's.
+    kernel: Option<Kernel>,
     run: RunOptions<HasSelectedOutputs>,
     /// One per input, reused.
     buffers: Vec<Buffer>,
@@ -101,13 +104,14 @@ impl Scorer {
             plan,
             selected: Vec::new(),
             nulls: options.nulls,
+            kernel: None,
             buffers,
             notes: Vec::new(),
             complained: false,
         };
         let widths = scorer.trial(options.path)?;
         scorer.selected = match options.outputs {
-            Outputs::All => output::all(&scorer.model),
+            Outputs::All => output::all(&scorer.model, &widths),
             Outputs::Columns(columns) => columns
                 .iter()
                 .map(|(column, text)| {
@@ -146,9 +150,15 @@ impl Scorer {
             fields.push(Arc::clone(&column.field));
         }
         scorer.output = Arc::new(Schema::new_with_metadata(fields, input.metadata().clone()));
+        scorer.kernel = Kernel::new(&scorer.model, &scorer.plan, &scorer.selected);
         scorer.run =
             run_options(&scorer.selected).map_err(|error| SpecError::new("MODEL", options.path, error.to_string()))?;
         Ok(scorer)
+    }
+
+    /// Ready for another task, as if just made.
+    pub(crate) fn restart(&mut self) {
+        self.complained = false;
     }
 
     /// The input's columns and the outputs' behind them.
@@ -164,6 +174,11 @@ impl Scorer {
     /// Casts that may lose digits, one sentence each, for the plan.
     pub fn casts(&self) -> &[String] {
         &self.plan.casts
+    }
+
+    /// What computes the scores, for the plan.
+    pub fn runs_in(&self) -> &'static str {
+        if self.kernel.is_some() { "Firesteel's tree kernel" } else { "ONNX Runtime" }
     }
 
     /// What a person should know before the job starts; empty is usual.
@@ -264,10 +279,14 @@ impl Scorer {
         if rows == 0 {
             return Ok(failed);
         }
+        let nan = self.nulls == NullPolicy::Nan;
+        if let Some(kernel) = &mut self.kernel {
+            kernel.score(batch, nan, collectors)?;
+            return Ok(failed);
+        }
         let inference = |message: String| StageError::Inference { name: self.name.clone(), message };
         let mut lease = self.model.session().map_err(|error| inference(error.to_string()))?;
         let session = lease.get().map_err(|error| inference(error.to_string()))?;
-        let nan = self.nulls == NullPolicy::Nan;
         let mut pending: Vec<Range<usize>> = Vec::new();
         for start in (0..rows).step_by(CHUNK_ROWS) {
             pending.push(start..rows.min(start + CHUNK_ROWS));
@@ -306,7 +325,7 @@ impl Scorer {
         let options = RecordBatchOptions::new().with_row_count(Some(2));
         let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(nullable)), columns, &options)
             .map_err(|error| fault(error.to_string()))?;
-        let all = output::all(&self.model);
+        let all = output::all(&self.model, &Widths::new());
         let every = run_options(&all).map_err(|error| fault(error.to_string()))?;
         let mut lease = self.model.session().map_err(|error| fault(error.to_string()))?;
         let session = lease.get().map_err(|error| fault(error.to_string()))?;

@@ -23,8 +23,8 @@ pub(super) struct Field<'a> {
 pub(super) enum Value<'a> {
     /// Wire type 0.
     Varint(u64),
-    /// Wire types 1 and 5: eight or four bytes that no ONNX check needs.
-    Fixed,
+    /// Wire types 1 and 5: eight or four bytes, little-endian.
+    Fixed(&'a [u8]),
     /// Wire type 2: text, bytes, a message or packed numbers.
     Bytes(&'a [u8]),
 }
@@ -55,7 +55,7 @@ impl<'a> Field<'a> {
     pub(super) fn integers(&self) -> Result<Vec<i64>, ModelError> {
         match self.value {
             Value::Varint(value) => Ok(vec![value as i64]),
-            Value::Fixed => Ok(Vec::new()),
+            Value::Fixed(_) => Ok(Vec::new()),
             Value::Bytes(bytes) => {
                 let mut reader = Reader::new(bytes);
                 let mut out = Vec::new();
@@ -63,6 +63,17 @@ impl<'a> Field<'a> {
                     out.push(reader.varint()? as i64);
                 }
                 Ok(out)
+            }
+        }
+    }
+
+    /// All numbers of a repeated float field, packed or not.
+    pub(super) fn floats(&self) -> Vec<f32> {
+        match self.value {
+            Value::Varint(_) => Vec::new(),
+            Value::Fixed(bytes) | Value::Bytes(bytes) => {
+                let (words, _) = bytes.as_chunks::<4>();
+                words.iter().map(|&word| f32::from_le_bytes(word)).collect()
             }
         }
     }
@@ -123,18 +134,12 @@ impl<'a> Reader<'a> {
         };
         let value = match key & 7 {
             0 => Value::Varint(self.varint()?),
-            1 => {
-                self.take(8)?;
-                Value::Fixed
-            }
+            1 => Value::Fixed(self.take(8)?),
             2 => {
                 let length = self.varint()?;
                 Value::Bytes(self.take(length)?)
             }
-            5 => {
-                self.take(4)?;
-                Value::Fixed
-            }
+            5 => Value::Fixed(self.take(4)?),
             other => {
                 return Err(ModelError::malformed(format!(
                     "wire type {other} is not used by ONNX; the file is no ONNX file, or a damaged one"

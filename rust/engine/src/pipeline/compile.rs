@@ -1,6 +1,6 @@
 //! A checked call in this process, and the pipeline's own runner.
 //!
-//! Compiling parses expressions and binds models once per process; a runner is made of copies for each task.
+//! Compiling parses expressions and binds models once for each task that runs at the same time; runners are used again.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use super::call::{Call, InputMode};
 use super::describe::Plan;
 use super::ledger::Ledger;
+use super::pool::{Pool, RunnerLease};
 use super::predict::PredictRunner;
 use super::rejected::{self, RejectedColumn, rejected_field};
 use super::runner::{Runner, StageTimes, check};
@@ -28,6 +29,7 @@ use crate::spec::{CleanRule, Format, InputSpec, NOT_NULL_KEY, PipelineSpec, name
 #[derive(Debug, Clone)]
 pub struct Compiled {
     call: Arc<CheckedCall>,
+    runners: Arc<Pool>,
     input: SchemaRef,
     output: SchemaRef,
     plan: String,
@@ -59,6 +61,7 @@ impl Compiled {
             input: input_schema(&spec, mode),
             output: Arc::clone(&runner.output),
             plan: runner.plan(&spec, mode),
+            runners: Pool::new(Runner::Pipeline(Box::new(runner))),
             call: Arc::new(CheckedCall::Pipeline { spec: Box::new(spec), mode }),
         })
     }
@@ -69,6 +72,7 @@ impl Compiled {
             input: Arc::clone(&arguments),
             output: Arc::clone(runner.output_schema()),
             plan: runner.plan(),
+            runners: Pool::new(Runner::Predict(Box::new(runner))),
             call: Arc::new(CheckedCall::Predict { model, sha256, arguments }),
         })
     }
@@ -96,16 +100,25 @@ impl Compiled {
         &self.plan
     }
 
-    /// A runner for one task.
+    #[cfg(test)]
+    pub(super) fn idle_runners(&self) -> usize {
+        self.runners.idle()
+    }
+
+    /// A runner for one task, until it is dropped.
     ///
     /// # Errors
     /// As [`Compiled::new`].
-    pub fn runner(&self) -> Result<Runner, SpecErrors> {
-        Ok(match &*self.call {
-            CheckedCall::Pipeline { spec, mode } => Runner::Pipeline(Box::new(PipelineRunner::try_new(spec, *mode)?)),
-            CheckedCall::Predict { model, sha256, arguments } => {
-                Runner::Predict(Box::new(PredictRunner::try_new(model, sha256, arguments)?))
-            }
+    pub fn runner(&self) -> Result<RunnerLease, SpecErrors> {
+        self.runners.lease(|| {
+            Ok(match &*self.call {
+                CheckedCall::Pipeline { spec, mode } => {
+                    Runner::Pipeline(Box::new(PipelineRunner::try_new(spec, *mode)?))
+                }
+                CheckedCall::Predict { model, sha256, arguments } => {
+                    Runner::Predict(Box::new(PredictRunner::try_new(model, sha256, arguments)?))
+                }
+            })
         })
     }
 }
@@ -185,6 +198,11 @@ impl PipelineRunner {
             rejected: RejectedColumn::default(),
             times: StageTimes::default(),
         })
+    }
+
+    pub(super) fn restart(&mut self) {
+        self.times = StageTimes::default();
+        self.models.iter_mut().for_each(Scorer::restart);
     }
 
     /// What [`PipelineRunner::process`] has done so far.
@@ -267,6 +285,7 @@ impl PipelineRunner {
                 "model",
                 &format!("{} from {} (sha256 {})", model.name, model.uri, &sha256[..sha256.len().min(12)]),
             );
+            plan.detail(&format!("runs in {}", scorer.runs_in()));
             plan.detail(&format!("reads {}", scorer.input_columns().join(", ")));
             for field in scorer.added_fields() {
                 plan.detail(&format!("gives {} {}", field.name(), crate::spec::spark_type_name(field.data_type())));

@@ -93,6 +93,11 @@ impl PredictRunner {
         })
     }
 
+    pub(super) fn restart(&mut self) {
+        self.times = StageTimes::default();
+        self.scorer.restart();
+    }
+
     /// One column: [`PREDICTION`].
     pub fn output_schema(&self) -> &SchemaRef {
         &self.output
@@ -138,6 +143,7 @@ impl PredictRunner {
     pub(super) fn plan(&self) -> String {
         let mut plan = Plan::default();
         plan.stage("model", &self.name);
+        plan.detail(&format!("runs in {}", self.scorer.runs_in()));
         plan.detail(&format!("reads {}", self.scorer.input_columns().join(", ")));
         plan.detail(&format!("gives {}", super::describe::ddl(&self.added)));
         for note in self.scorer.casts().iter().chain(self.scorer.notes()) {

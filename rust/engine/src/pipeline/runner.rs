@@ -9,7 +9,7 @@ use super::compile::PipelineRunner;
 use super::predict::PredictRunner;
 use crate::error::StageError;
 
-/// Work done since the runner was made.
+/// Work done for one task.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StageTimes {
     /// Rows that came in.
@@ -37,7 +37,7 @@ impl StageTimes {
     }
 }
 
-/// Runs batches of one compiled call. Not shared between threads; make one per task.
+/// Runs batches of one compiled call. Used by one task at a time; see [`super::RunnerLease`].
 #[derive(Debug)]
 pub enum Runner {
     /// A whole pipeline.
@@ -60,7 +60,15 @@ impl Runner {
         }
     }
 
-    /// What [`Runner::process`] has done so far.
+    /// Ready for another task, as if just made.
+    pub(super) fn restart(&mut self) {
+        match self {
+            Self::Pipeline(runner) => runner.restart(),
+            Self::Predict(runner) => runner.restart(),
+        }
+    }
+
+    /// What [`Runner::process`] has done since the runner was made or restarted.
     pub fn times(&self) -> StageTimes {
         match self {
             Self::Pipeline(runner) => runner.times(),

@@ -1,6 +1,8 @@
 //! What the model tests share: ONNX Runtime's library, the models of `tests/models`, and their inputs.
 #![allow(dead_code, clippy::unwrap_used, clippy::panic)]
 
+pub(crate) mod ensembles;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,11 +10,11 @@ use arrow::array::{ArrayRef, Float32Array, Float64Array, Int64Array, StringArray
 use arrow::record_batch::RecordBatch;
 use firesteel_engine::model::{NullPolicy, OnnxModel, Outputs, Scorer, ScorerOptions, registry, runtime};
 
-pub const FEATURES: usize = 16;
+pub(crate) const FEATURES: usize = 16;
 const COUNTRIES: [&str; 4] = ["FR", "DE", "US", "JP"];
 
 /// The repository's root.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     // Set when the tests run from another checkout of the crate.
     let here = std::env::var_os("FIRESTEEL_ROOT")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.."), PathBuf::from);
@@ -20,7 +22,7 @@ pub fn root() -> PathBuf {
 }
 
 /// Loads ONNX Runtime. A test that needs it fails without it.
-pub fn start() {
+pub(crate) fn start() {
     let library = std::env::var_os("FIRESTEEL_ONNXRUNTIME")
         .map_or_else(|| root().join("build/native/libonnxruntime.so"), PathBuf::from);
     assert!(
@@ -32,22 +34,22 @@ pub fn start() {
     assert_eq!(runtime::version(), Some(runtime::EXPECTED_VERSION));
 }
 
-pub fn bytes(name: &str) -> Vec<u8> {
+pub(crate) fn bytes(name: &str) -> Vec<u8> {
     let path = root().join("tests/models").join(format!("{name}.onnx"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-pub fn model(name: &str) -> Arc<OnnxModel> {
+pub(crate) fn model(name: &str) -> Arc<OnnxModel> {
     start();
     registry::load(&bytes(name)).unwrap()
 }
 
 /// The formula of `tests/models/make_models.py`.
-pub fn value(i: usize, j: usize) -> f64 {
+pub(crate) fn value(i: usize, j: usize) -> f64 {
     (((i * 7919 + j * 104_729 + 12345) * 48271) % 65537) as f64 / 65537.0 * 8.0 - 4.0
 }
 
-pub fn column(name: &str, kind: &str, rows: usize) -> ArrayRef {
+pub(crate) fn column(name: &str, kind: &str, rows: usize) -> ArrayRef {
     match (name, kind) {
         ("country", _) => Arc::new(StringArray::from_iter_values((0..rows).map(|i| COUNTRIES[(i * 7) % 4]))),
         ("age", _) => Arc::new(Int64Array::from_iter_values((0..rows).map(|i| (i as i64 * 37) % 80))),
@@ -63,17 +65,17 @@ pub fn column(name: &str, kind: &str, rows: usize) -> ArrayRef {
 }
 
 /// `rows` rows with the features f0 to f15 as doubles.
-pub fn features(rows: usize) -> RecordBatch {
+pub(crate) fn features(rows: usize) -> RecordBatch {
     RecordBatch::try_from_iter((0..FEATURES).map(|j| (format!("f{j}"), column(&format!("f{j}"), "double", rows))))
         .unwrap()
 }
 
-pub fn names(batch: &RecordBatch) -> Vec<String> {
+pub(crate) fn names(batch: &RecordBatch) -> Vec<String> {
     batch.schema().fields().iter().map(|field| field.name().clone()).collect()
 }
 
 /// A scorer over all columns of `batch`, with these new columns (name, selector); none means all outputs.
-pub fn scorer(
+pub(crate) fn scorer(
     model: &Arc<OnnxModel>,
     batch: &RecordBatch,
     outputs: &[(&str, &str)],
