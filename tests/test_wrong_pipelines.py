@@ -132,9 +132,10 @@ def test_a_column_that_the_dataframe_lacks_is_named(folder: Path, df: DataFrame)
 
 def test_a_model_that_is_not_there_is_named_with_the_place_looked_at(folder: Path, df: DataFrame) -> None:
     (folder / "no_model.yaml").write_text(RIGHT.replace("small.onnx", "smal.onnx"))
-    with pytest.raises(firesteel.PipelineError, match=r"FILE_NOT_FOUND: ") as refused:
+    with pytest.raises(firesteel.PipelineError, match=r"no_model\.yaml:\d+:\d+: MODEL_UNREADABLE") as refused:
         firesteel.Pipeline.load(folder / "no_model.yaml").transform(df)
     assert str(folder / "smal.onnx") in str(refused.value)
+    assert "did you mean small.onnx?" in str(refused.value)
 
 
 def test_a_pipeline_file_that_is_not_there_is_named(folder: Path, df: DataFrame) -> None:

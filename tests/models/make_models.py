@@ -165,7 +165,9 @@ def sklearn_models(x, y, feed):
         feed,
         floats,
     )
-    targets = RandomForestRegressor(n_estimators=8, max_depth=5, random_state=1).fit(x, np.stack([x[:, 0], x[:, 1] ** 2], 1))
+    targets = RandomForestRegressor(n_estimators=8, max_depth=5, random_state=1).fit(
+        x, np.stack([x[:, 0], x[:, 1] ** 2], 1)
+    )
     write("forest_targets", to_onnx(targets, initial_types=spec, target_opset={"": 17, "ai.onnx.ml": 3}), feed, floats)
     three = RandomForestClassifier(n_estimators=8, max_depth=4, random_state=1)
     three.fit(x, np.array(["high", "low", "mid"])[np.digitize(x[:, 0] + x[:, 1], [-2, 2])])

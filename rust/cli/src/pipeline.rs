@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use firesteel_engine::{
-    error::{SpecError, SpecErrors, StageError},
+    error::{SpecErrors, StageError},
     model::{registry, runtime},
-    pipeline::{InputMode, Prepared, prepare_pipeline},
+    pipeline::{InputMode, Prepared, prepare_pipeline, unreadable_model},
     spec::PipelineSpec,
 };
 
@@ -35,12 +35,10 @@ impl PipelineArgs {
         let mut hashes = Vec::with_capacity(spec.models.len());
         let mut faults = Vec::new();
         for (position, model) in spec.models.iter().enumerate() {
-            match load(&folder.join(&model.uri)) {
+            let file = folder.join(&model.uri);
+            match load(&file) {
                 Ok(sha256) => hashes.push(sha256),
-                Err(message) => {
-                    let path = format!("models[{position}].uri");
-                    faults.push(spec.locate(SpecError::new("MODEL_UNREADABLE", path, message)));
-                }
+                Err(message) => faults.push(unreadable_model(&spec, position, &message, &beside(&file))),
             }
         }
         if !faults.is_empty() {
@@ -60,6 +58,13 @@ impl PipelineArgs {
             .into()),
         }
     }
+}
+
+/// Names of the model files in the folder of `file`.
+fn beside(file: &Path) -> Vec<String> {
+    let entries = file.parent().and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.ends_with(".onnx")).collect()
 }
 
 /// Loads one model; gives its hash.

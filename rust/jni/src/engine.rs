@@ -8,7 +8,7 @@ use std::time::Duration;
 use std::{fs, panic, thread};
 
 use arrow::record_batch::RecordBatch;
-use firesteel_engine::error::StageError;
+use firesteel_engine::error::{SpecErrors, StageError};
 use firesteel_engine::model::{TensorDescription, registry, runtime};
 use firesteel_engine::pipeline::{self, Argument, Compiled, InputMode, Prepared, RunnerLease};
 use firesteel_engine::spec::PipelineSpec;
@@ -69,6 +69,14 @@ pub(crate) fn describe_model(sha256: &str) -> Result<String, BridgeError> {
 /// Canonical JSON of a pipeline file.
 pub(crate) fn parse_spec(yaml: &str, file: &str) -> Result<String, BridgeError> {
     Ok(PipelineSpec::from_yaml(yaml, file)?.to_json())
+}
+
+/// The fault of a model of a pipeline that the caller could not read, at its place in the file.
+pub(crate) fn model_fault(yaml: &str, file: &str, position: usize, message: &str, there: &[String]) -> BridgeError {
+    match PipelineSpec::from_yaml(yaml, file) {
+        Ok(spec) => SpecErrors(vec![pipeline::unreadable_model(&spec, position, message, there)]).into(),
+        Err(faults) => faults.into(),
+    }
 }
 
 /// Checks a pipeline against its loaded models; JSON of a [`Prepared`].

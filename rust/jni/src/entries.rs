@@ -39,6 +39,7 @@ entry!(fn model_load(model: jbyte[]) -> JString);
 entry!(fn model_contains(sha256: JString) -> jboolean);
 entry!(fn model_describe(sha256: JString) -> JString);
 entry!(fn spec_parse(yaml: JString, file: JString) -> JString);
+entry!(fn model_fault(yaml: JString, file: JString, position: jint, message: JString, there: JString[]));
 entry!(fn prepare_pipeline(yaml: JString, file: JString, sha256s: JString[], typed: jboolean) -> JString);
 entry!(fn prepare_predict(model: JString, sha256: JString, names: JString[], types: JString[]) -> JString);
 entry!(fn open(call: JString, input: JString) -> Handle);
@@ -101,6 +102,20 @@ fn spec_parse<'local>(
 ) -> Entry<JString<'local>> {
     let json = engine::parse_spec(&text(env, &yaml)?, &text(env, &file)?)?;
     Ok(env.new_string(json)?)
+}
+
+fn model_fault<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'local>,
+    yaml: JString<'local>,
+    file: JString<'local>,
+    position: jint,
+    message: JString<'local>,
+    there: JObjectArray<'local, JString<'local>>,
+) -> Entry<()> {
+    let there = texts(env, &there)?;
+    let position = usize::try_from(position).unwrap_or_default();
+    Err(engine::model_fault(&text(env, &yaml)?, &text(env, &file)?, position, &text(env, &message)?, &there))
 }
 
 fn prepare_pipeline<'local>(

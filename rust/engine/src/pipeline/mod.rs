@@ -19,6 +19,6 @@ pub use compile::{Compiled, PipelineRunner};
 pub use ledger::{Ledger, Rejection};
 pub use pool::RunnerLease;
 pub use predict::PredictRunner;
-pub use prepare::{prepare_pipeline, prepare_predict};
+pub use prepare::{prepare_pipeline, prepare_predict, unreadable_model};
 pub use rejected::{REJECTED, rejected_field};
 pub use runner::{Runner, StageTimes};

@@ -4,7 +4,19 @@ use super::call::{Argument, Call, InputMode, Prepared};
 use super::compile::Compiled;
 use super::describe::ddl;
 use crate::error::{SpecError, SpecErrors};
-use crate::spec::PipelineSpec;
+use crate::spec::{PipelineSpec, names};
+
+/// A model that could not be read, at its place in the file. `there` are the files beside it; the nearest is advised.
+pub fn unreadable_model(spec: &PipelineSpec, position: usize, message: &str, there: &[String]) -> SpecError {
+    let fault = SpecError::new("MODEL_UNREADABLE", format!("models[{position}].uri"), message);
+    let uri = spec.models.get(position).map_or("", |model| model.uri.as_str());
+    let (folder, name) = uri.rfind('/').map_or(("", uri), |slash| uri.split_at(slash + 1));
+    let others = there.iter().map(String::as_str).filter(|other| *other != name);
+    spec.locate(match names::nearest(name, others) {
+        Some(near) => fault.with_hint(format!("did you mean {folder}{near}?")),
+        None => fault,
+    })
+}
 
 /// Checks a pipeline file whose models are loaded in this process; `sha256` has one hash per model, in file order.
 ///
@@ -69,6 +81,17 @@ output: [id]
     fn a_rule_keeps_its_place_beside_not_null_columns() {
         let faults = prepare_pipeline(YAML, "t.yaml", &[], InputMode::Bytes).unwrap_err();
         assert_eq!((faults.0[0].path.as_str(), faults.0[0].place.line), ("clean[0].check", 6), "{faults}");
+    }
+
+    #[test]
+    fn a_model_that_is_not_there_has_a_place_and_a_neighbour() {
+        let yaml = YAML.replace("amuont", "amount") + "models:\n  - {name: m, uri: models/smal.onnx}\n";
+        let spec = PipelineSpec::from_yaml(&yaml, "t.yaml").unwrap();
+        let there = ["small.onnx".to_owned(), "other.onnx".to_owned()];
+        assert_eq!(
+            unreadable_model(&spec, 0, "not there", &there).to_string(),
+            "t.yaml:9:19: MODEL_UNREADABLE: models[0].uri: not there (did you mean models/small.onnx?)"
+        );
     }
 
     #[test]

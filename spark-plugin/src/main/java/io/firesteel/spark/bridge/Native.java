@@ -31,6 +31,14 @@ final class Native {
   static native String specParse(String yaml, String file);
 
   /**
+   * Throws the fault of a pipeline's model that could not be read, at its place in the file.
+   *
+   * @param position of the model in the file, from 0
+   * @param there names of the files beside the model; the nearest is advised
+   */
+  static native void modelFault(String yaml, String file, int position, String message, String[] there);
+
+  /**
    * Checks a whole pipeline against its (loaded) models.
    *
    * @param sha256s of the models, in the order of the file

@@ -10,6 +10,12 @@ public final class NativeCalls {
     return Native.specParse(yaml, file);
   }
 
+  /** See {@link Native#modelFault}. */
+  public static void modelFault(String yaml, String file, int position, String message, String[] there) {
+    NativeLibrary.load();
+    Native.modelFault(yaml, file, position, message, there);
+  }
+
   /** See {@link Native#preparePipeline}. */
   public static String preparePipeline(String yaml, String file, String[] sha256s, boolean typed) {
     NativeLibrary.load();

@@ -4,10 +4,8 @@ import java.nio.charset.StandardCharsets.UTF_8
 
 import io.firesteel.spark.Firesteel
 import io.firesteel.spark.bridge.{NativeCalls, NativeModels}
-import io.firesteel.spark.resolve.{Files, Prepared}
+import io.firesteel.spark.resolve.{Files, PipelineModels, Prepared}
 import org.apache.hadoop.conf.Configuration
-
-import scala.jdk.CollectionConverters._
 
 /** Checks a pipeline file with all its models on this machine, without a Spark session. */
 private[spark] object PipelineCheck {
@@ -16,9 +14,9 @@ private[spark] object PipelineCheck {
   def of(file: String): Prepared = {
     lazy val hadoop = new Configuration()
     val yaml = new String(Files.read(file, "pipeline file", hadoop), UTF_8)
-    val models = Prepared.read(NativeCalls.parse(yaml, file)).path("models").elements.asScala
-    val hashes = models.map { model =>
-      NativeModels.load(Files.read(Files.relativeTo(file, model.path("uri").asText), "model", hadoop))
+    val spec = Prepared.read(NativeCalls.parse(yaml, file))
+    val hashes = PipelineModels.load(yaml, file, spec) { path =>
+      NativeModels.load(Files.read(path, "model", hadoop))
     }
     Prepared.parse(NativeCalls.preparePipeline(yaml, file, hashes.toArray, false))
   }

@@ -29,6 +29,13 @@ private[spark] object ScoringQuery {
   /** Before Spark's own hook (priority 50), which stops the context. */
   private val HookPriority = 100
 
+  /**
+   * Spark's reader asks for the end of its partition after each poll, over the connection on which the broker may hold
+   * a fetch back for Kafka's default of 500 ms because there is nothing new. So each task that reads to the end of the
+   * topic would take half a second. Consumers poll only while a task runs, so a short wait costs the broker nothing.
+   */
+  private val FetchWait = Map("kafka.fetch.max.wait.ms" -> "10")
+
   /** Runs to the end of the query; gives the failure that ended it, if any. Throws [[WrongOption]] before the start. */
   def run(options: JobOptions): Option[Throwable] = {
     val spark = session()
@@ -71,6 +78,7 @@ private[spark] object ScoringQuery {
       work: BatchWork): StreamingQuery = {
     val reader = spark.readStream
       .format("kafka")
+      .options(FetchWait)
       .options(kafka)
       .option("subscribe", options.topic)
       .option("startingOffsets", options.startingOffsets)

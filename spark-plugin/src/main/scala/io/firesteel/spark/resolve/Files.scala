@@ -40,6 +40,13 @@ private[spark] object Files {
     )
   }
 
+  /** Names of the files beside a local `path`; none for a path elsewhere, where a listing could be slow. */
+  def beside(path: String, suffix: String): Seq[String] = {
+    val folder = if (hasScheme(path)) None else Option(LocalPath.of(path).toAbsolutePath.getParent)
+    val names = folder.flatMap(f => Option(f.toFile.list())).getOrElse(Array.empty[String])
+    names.toSeq.filter(_.endsWith(suffix)).sorted
+  }
+
   /** `path` as seen from the folder of `base`; absolute paths and URIs stay as they are. */
   def relativeTo(base: String, path: String): String =
     if (hasScheme(path) || path.startsWith("/")) {

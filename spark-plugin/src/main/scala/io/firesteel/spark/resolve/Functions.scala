@@ -13,8 +13,6 @@ import org.apache.spark.sql.classic.SparkSession
 import org.apache.spark.sql.internal.SQLConf
 import org.apache.spark.sql.types.{StructField, StructType}
 
-import scala.jdk.CollectionConverters._
-
 /**
  * The SQL functions: from arguments to a checked expression. Driver side, during analysis; everything that can be
  * wrong with a file, a model or a column is an [[FiresteelAnalysisException]] here, before any job.
@@ -71,9 +69,7 @@ object Functions {
     val sc = sparkContext
     val yaml = new String(Files.read(path, "pipeline file", sc.hadoopConfiguration), StandardCharsets.UTF_8)
     val spec = checked(Prepared.read(NativeCalls.parse(yaml, path)))
-    val models = spec.path("models").elements().asScala.toSeq.map { model =>
-      ModelStore.load(Files.relativeTo(path, model.get("uri").asText()), sc)
-    }
+    val models = checked(PipelineModels.load(yaml, path, spec)(ModelStore.load(_, sc)))
     def prepared(typed: Boolean) =
       checked(Prepared.parse(NativeCalls.preparePipeline(yaml, path, models.map(_.sha256).toArray, typed)))
     val input = new PipelineInput(arguments(1), SQLConf.get.resolver)
