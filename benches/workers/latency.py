@@ -46,12 +46,13 @@ def main() -> None:
                 raise SystemExit(f"benches: the query of {job['contender']} ended by itself")
         query.processAllAvailable()
         batches = [json.loads(p.json) for p in query.recentProgress]
-        seconds = [p["durationMs"]["triggerExecution"] / 1000.0 for p in batches if p["numInputRows"] > 0]
+        durations = [p["durationMs"] for p in batches if p["numInputRows"] > 0]
     finally:
         query.stop()
         shutil.rmtree(folder, ignore_errors=True)
         spark.stop()
-    write_result(job, {"batch_seconds": seconds})
+    steps = sorted({step for batch in durations for step in batch})
+    write_result(job, {"duration_ms": {step: [batch.get(step, 0) for batch in durations] for step in steps}})
 
 
 if __name__ == "__main__":
