@@ -14,7 +14,7 @@ use std::thread;
 use arrow::record_batch::RecordBatch;
 use clap::Parser;
 use firesteel_engine::model::{registry, runtime};
-use firesteel_engine::pipeline::{Call, Compiled, InputMode, Runner, prepare_pipeline};
+use firesteel_engine::pipeline::{Call, Compiled, InputMode, RunnerLease, prepare_pipeline};
 use firesteel_engine::spec::PipelineSpec;
 use serde_json::json;
 
@@ -98,7 +98,7 @@ fn run(arguments: &Arguments, pipeline: Option<&Compiled>) -> Result<f64, Failur
 }
 
 /// One batch through the pipeline; a rejected row would make the comparison unfair, so it ends the run.
-fn process(runner: Option<&mut Runner>, batch: &RecordBatch) -> Result<(), Failure> {
+fn process(runner: Option<&mut RunnerLease>, batch: &RecordBatch) -> Result<(), Failure> {
     let Some(runner) = runner else { return Ok(()) };
     let rejected = runner.times().rejected;
     let scored = runner.process(batch, &AtomicBool::new(false))?;
