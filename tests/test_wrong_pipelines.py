@@ -124,6 +124,14 @@ def test_all_faults_of_a_file_come_at_once(folder: Path, df: DataFrame) -> None:
     assert ["formt" in refused.value.faults[0], "outptus" in refused.value.faults[1]] == [True, True]
 
 
+def test_faults_of_rules_and_features_come_at_once(folder: Path, df: DataFrame) -> None:
+    file = folder / "rules.yaml"
+    file.write_text(RIGHT.replace("check: x <", "check: xx <").replace("ln(1 + x)", "ln(1 + xyz)"))
+    with pytest.raises(firesteel.PipelineError) as refused:
+        firesteel.Pipeline.load(file).transform(df)
+    assert [fault.split(": ")[2] for fault in refused.value.faults] == ["clean[1].check", "features.x_log"]
+
+
 def test_a_column_that_the_dataframe_lacks_is_named(folder: Path, df: DataFrame) -> None:
     (folder / "right.yaml").write_text(RIGHT)
     with pytest.raises(firesteel.PipelineError, match=r"MISSING_COLUMNS: .*`ts`"):

@@ -14,7 +14,7 @@ use arrow::compute::{is_not_null, kernels::zip::zip};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
-use crate::error::{SpecError, StageError};
+use crate::error::{SpecError, SpecErrors, StageError};
 use crate::features::{CompiledExpr, Rows};
 use crate::spec::{CleanRule, Literal, NOT_NULL_KEY, names, spark_type_name};
 use crate::stage::{RejectCode, Staged};
@@ -37,10 +37,11 @@ enum Rule {
 }
 
 impl Clean {
-    /// Fails on a rule that could never work: unknown column, a fill of another type, a check that is no condition.
+    /// Fails on rules that could never work, with every fault of each: an unknown column, a fill of another type, a check
+    /// that is no condition.
     ///
     /// A column declared `NOT NULL` is required before any rule runs.
-    pub fn try_new(spec: &[CleanRule], input: &SchemaRef) -> Result<Self, SpecError> {
+    pub fn try_new(spec: &[CleanRule], input: &SchemaRef) -> Result<Self, SpecErrors> {
         let declared = |(i, field): (usize, &Arc<Field>)| {
             field.metadata().contains_key(NOT_NULL_KEY).then(|| (i, field.name().clone()))
         };
@@ -49,6 +50,7 @@ impl Clean {
         if !declared.is_empty() {
             rules.push(Rule::Require(declared));
         }
+        let mut faults = Vec::new();
         for (i, rule) in spec.iter().enumerate() {
             rules.push(match rule {
                 CleanRule::Require(columns) => {
@@ -56,10 +58,16 @@ impl Clean {
                         let path = format!("clean[{i}].require[{j}]");
                         Ok((column(name, input, &path)?, name.clone()))
                     });
-                    Rule::Require(columns.collect::<Result<_, SpecError>>()?)
+                    Rule::Require(sound(columns, &mut faults))
                 }
                 CleanRule::Check(sql) => {
-                    Rule::Check(CompiledExpr::compile_condition(sql, input, &format!("clean[{i}].check"))?)
+                    match CompiledExpr::compile_condition(sql, input, &format!("clean[{i}].check")) {
+                        Ok(condition) => Rule::Check(condition),
+                        Err(fault) => {
+                            faults.push(fault);
+                            continue;
+                        }
+                    }
                 }
                 CleanRule::Fill(values) => {
                     let values = values.iter().map(|(name, value)| {
@@ -67,11 +75,16 @@ impl Clean {
                         let index = column(name, input, &path)?;
                         Ok((index, constant(value, input.field(index), &path)?))
                     });
-                    Rule::Fill(values.collect::<Result<_, SpecError>>()?)
+                    Rule::Fill(sound(values, &mut faults))
                 }
             });
         }
-        Ok(Self { rules, output: without_marks(input) })
+        if faults.is_empty() { Ok(Self { rules, output: without_marks(input) }) } else { Err(SpecErrors(faults)) }
+    }
+
+    /// The columns behind the rules, whatever the rules: the input's.
+    pub fn columns_of(input: &SchemaRef) -> SchemaRef {
+        without_marks(input)
     }
 
     /// The input's columns.
@@ -95,6 +108,11 @@ impl Clean {
         }
         Ok(rows.staged())
     }
+}
+
+/// The values; the faults go to the others.
+fn sound<T>(results: impl Iterator<Item = Result<T, SpecError>>, faults: &mut Vec<SpecError>) -> Vec<T> {
+    results.filter_map(|result| result.map_err(|fault| faults.push(fault)).ok()).collect()
 }
 
 /// Rows in which a column is null, with the first such column.

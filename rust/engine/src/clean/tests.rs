@@ -92,7 +92,21 @@ fn rules_that_can_never_work_are_refused() {
         (fill("id", Literal::Float(1.5)), "TYPE_MISMATCH", "clean[0].fill.id"),
         (fill("kind", Literal::Integer(1)), "TYPE_MISMATCH", "clean[0].fill.kind"),
     ] {
-        let error = Clean::try_new(&[rule], &schema).unwrap_err();
+        let errors = Clean::try_new(&[rule], &schema).unwrap_err();
+        let [error] = errors.0.as_slice() else { panic!("{errors}") };
         assert_eq!((error.condition, error.path.as_str()), (condition, path), "{error}");
     }
+}
+
+#[test]
+fn every_fault_of_every_rule_comes_at_once() {
+    let (schema, _) = batch();
+    let rules = [
+        CleanRule::Require(vec!["idd".into(), "id".into(), "knid".into()]),
+        CleanRule::Check("amuont > 1".into()),
+        CleanRule::Fill([("id".to_owned(), Literal::Text("x".into()))].into()),
+    ];
+    let errors = Clean::try_new(&rules, &schema).unwrap_err();
+    let paths: Vec<&str> = errors.0.iter().map(|error| error.path.as_str()).collect();
+    assert_eq!(paths, ["clean[0].require[0]", "clean[0].require[2]", "clean[1].check", "clean[2].fill.id"]);
 }

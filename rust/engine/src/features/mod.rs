@@ -24,7 +24,7 @@ use indexmap::IndexMap;
 
 pub use self::compiled::{CompiledExpr, Evaluated};
 pub(crate) use self::rows::Rows;
-use crate::error::{SpecError, StageError};
+use crate::error::{SpecErrors, StageError};
 use crate::stage::{RejectCode, Staged};
 
 /// Appends one column per feature. Guarantees: 1. order kept; 2. rows in = rows kept + rows rejected; 3. a row's
@@ -45,18 +45,30 @@ struct Feature {
 }
 
 impl Features {
-    /// Fails on an expression that could never work: unknown column or function, wrong types.
-    pub fn try_new(spec: &IndexMap<String, String>, input: &SchemaRef) -> Result<Self, SpecError> {
+    /// Fails on expressions that could never work, with the fault of each: unknown column or function, wrong types. A
+    /// feature that only lacks one with a fault of its own is not named.
+    pub fn try_new(spec: &IndexMap<String, String>, input: &SchemaRef) -> Result<Self, SpecErrors> {
         let mut schema = Arc::clone(input);
         let mut features = Vec::with_capacity(spec.len());
+        let (mut faults, mut lost): (Vec<_>, Vec<&String>) = (Vec::new(), Vec::new());
         for (name, sql) in spec {
-            let expr = CompiledExpr::compile(sql, &schema, &format!("features.{name}"))?;
+            let expr = match CompiledExpr::compile(sql, &schema, &format!("features.{name}")) {
+                Ok(expr) => expr,
+                Err(fault) => {
+                    let follows = |lost: &&String| fault.message.ends_with(&format!(" {lost}"));
+                    if fault.condition != "UNKNOWN_COLUMN" || !lost.iter().any(follows) {
+                        faults.push(fault);
+                    }
+                    lost.push(name);
+                    continue;
+                }
+            };
             let mut fields = schema.fields().to_vec();
             fields.push(Arc::new(Field::new(name, expr.data_type().clone(), true)));
             schema = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
             features.push(Feature { name: name.clone(), expr, schema: Arc::clone(&schema) });
         }
-        Ok(Self { features, output: schema })
+        if faults.is_empty() { Ok(Self { features, output: schema }) } else { Err(SpecErrors(faults)) }
     }
 
     /// The input's columns, then the features in order.

@@ -11,6 +11,7 @@ use arrow::record_batch::RecordBatch;
 use proptest::prelude::*;
 
 use super::*;
+use crate::error::SpecError;
 use crate::spec::TableSchema;
 
 const DDL: &str = "i INT, j INT, l BIGINT, small INT, f FLOAT, d DOUBLE, e DOUBLE, b BOOLEAN, s STRING, t STRING, dt DATE, ts TIMESTAMP, g STRUCT<lat: DOUBLE>";
@@ -96,6 +97,17 @@ fn faults_name_condition_place_and_cure() {
         assert!(error.hint.clone().unwrap_or_default().contains(hint), "{sql}: {error}");
         assert!(column == 0 || error.place.column == column, "{sql}: {:?}", error.place);
     }
+}
+
+#[test]
+fn every_feature_at_fault_is_named_but_not_those_that_only_follow() {
+    let spec: IndexMap<String, String> =
+        [("aa", "smal + 1"), ("bb", "aa * 2"), ("cc", "bb + 1"), ("dd", "i + 1"), ("ee", "dd + k")]
+            .map(|(n, s)| (n.into(), s.into()))
+            .into();
+    let faults = Features::try_new(&spec, &schema()).unwrap_err().0;
+    let found: Vec<(&str, &str)> = faults.iter().map(|fault| (fault.path.as_str(), fault.condition)).collect();
+    assert_eq!(found, [("features.aa", "UNKNOWN_COLUMN"), ("features.ee", "UNKNOWN_COLUMN")], "{faults:?}");
 }
 
 #[test]

@@ -176,8 +176,16 @@ impl PipelineRunner {
             InputMode::Bytes => Some(Decoder::try_new(&decode_options(&spec.input), &leaves)?),
             InputMode::Typed => None,
         };
-        let clean = Clean::try_new(&spec.clean, &leaves)?;
-        let features = Features::try_new(&spec.features, clean.output_schema())?;
+        // Rules change no columns, so that faults of both stages can be told at once.
+        let clean = Clean::try_new(&spec.clean, &leaves);
+        let features = Features::try_new(&spec.features, &Clean::columns_of(&leaves));
+        let (clean, features) = match (clean, features) {
+            (Ok(clean), Ok(features)) => (clean, features),
+            (clean, features) => {
+                let faults = [clean.err(), features.err()].into_iter().flatten().flat_map(|faults| faults.0);
+                return Err(SpecErrors(faults.collect()));
+            }
+        };
         let mut schema = Arc::clone(features.output_schema());
         let names: Vec<String> = spec.features.keys().cloned().collect();
         let mut models = Vec::with_capacity(spec.models.len());

@@ -90,7 +90,7 @@ output: [id]
         let there = ["small.onnx".to_owned(), "other.onnx".to_owned()];
         assert_eq!(
             unreadable_model(&spec, 0, "not there", &there).to_string(),
-            "t.yaml:9:19: MODEL_UNREADABLE: models[0].uri: not there (did you mean models/small.onnx?)"
+            "t.yaml:9:20: MODEL_UNREADABLE: models[0].uri: not there (did you mean models/small.onnx?)"
         );
     }
 

@@ -3,6 +3,7 @@ package io.firesteel.spark.job
 import java.nio.file.Paths
 import java.util.concurrent.TimeUnit
 
+import io.firesteel.spark.resolve.PipelineSource
 import io.firesteel.spark.{Firesteel, FiresteelExtensions, Pipeline}
 import org.apache.hadoop.util.ShutdownHookManager
 import org.apache.spark.SparkConf
@@ -39,6 +40,7 @@ private[spark] object ScoringQuery {
   /** Runs to the end of the query; gives the failure that ended it, if any. Throws [[WrongOption]] before the start. */
   def run(options: JobOptions): Option[Throwable] = {
     val spark = session()
+    PipelineSource.pin(options.pipeline, spark.sparkContext)
     val hadoop = spark.sparkContext.hadoopConfiguration
     def folder(path: String) = new OwnedFolder(path, hadoop, () => currentQueryId(spark))
     val existing = OwnedFolder.queryOf(options.checkpoint, hadoop)

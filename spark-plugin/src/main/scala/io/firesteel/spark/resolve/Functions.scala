@@ -1,6 +1,5 @@
 package io.firesteel.spark.resolve
 
-import java.nio.charset.StandardCharsets
 
 import io.firesteel.spark.FiresteelAnalysisException
 import io.firesteel.spark.bridge.{FiresteelException, NativeCalls}
@@ -67,11 +66,10 @@ object Functions {
       )
     }
     val sc = sparkContext
-    val yaml = new String(Files.read(path, "pipeline file", sc.hadoopConfiguration), StandardCharsets.UTF_8)
-    val spec = checked(Prepared.read(NativeCalls.parse(yaml, path)))
-    val models = checked(PipelineModels.load(yaml, path, spec)(ModelStore.load(_, sc)))
+    val source = checked(PipelineSource.of(path, sc))
+    val models = source.models
     def prepared(typed: Boolean) =
-      checked(Prepared.parse(NativeCalls.preparePipeline(yaml, path, models.map(_.sha256).toArray, typed)))
+      checked(Prepared.parse(NativeCalls.preparePipeline(source.yaml, path, models.map(_.sha256).toArray, typed)))
     val input = new PipelineInput(arguments(1), SQLConf.get.resolver)
     val typed = prepared(typed = true)
     val chosen = input.missing(typed) match {
@@ -88,7 +86,7 @@ object Functions {
         bytes
     }
     val (fields, expressions) = input.columns(chosen).unzip
-    FiresteelPipeline(program(spec.path("name").asText(path), chosen, fields, models, isStruct = false), expressions)
+    FiresteelPipeline(program(source.name, chosen, fields, models, isStruct = false), expressions)
   }
 
   private def predict(arguments: Seq[Expression]): Expression = {

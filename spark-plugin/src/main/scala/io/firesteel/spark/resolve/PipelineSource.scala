@@ -1,0 +1,35 @@
+package io.firesteel.spark.resolve
+
+import java.nio.charset.StandardCharsets.UTF_8
+
+import scala.collection.concurrent.TrieMap
+
+import io.firesteel.spark.bridge.NativeCalls
+import io.firesteel.spark.exec.ModelRef
+import org.apache.spark.SparkContext
+
+/** A pipeline file and the models that it names, as they were read on the driver. */
+private[spark] final case class PipelineSource(name: String, yaml: String, models: Seq[ModelRef])
+
+private[spark] object PipelineSource {
+
+  /** By application and path. */
+  private val pinned = TrieMap.empty[(String, String), PipelineSource]
+
+  /** What the path holds: now, or when it was pinned. Throws what is wrong with the file or a model. */
+  def of(path: String, sc: SparkContext): PipelineSource =
+    pinned.getOrElse((sc.applicationId, path), read(path, sc))
+
+  /**
+   * From now on the path means what it holds now. A long-running job plans every micro-batch anew, and a file that
+   * somebody edits meanwhile must not change what the job does, or stop it.
+   */
+  def pin(path: String, sc: SparkContext): Unit = pinned.update((sc.applicationId, path), read(path, sc))
+
+  private def read(path: String, sc: SparkContext): PipelineSource = {
+    val yaml = new String(Files.read(path, "pipeline file", sc.hadoopConfiguration), UTF_8)
+    val spec = Prepared.read(NativeCalls.parse(yaml, path))
+    val models = PipelineModels.load(yaml, path, spec)(ModelStore.load(_, sc))
+    PipelineSource(spec.path("name").asText(path), yaml, models)
+  }
+}
