@@ -13,12 +13,12 @@ from tests.support.submit import SPARK_HOME, SparkProgram
 pytestmark = pytest.mark.soak
 
 BATCHES = 1_000_000 if FULL else 150_000
-#: Resident memory may grow by so much from the warm state to the end.
+#: Memory that somebody still holds may grow by so much from the warm state to the end.
 MAX_GROWTH_BYTES = 5 * 1024 * 1024
-#: What the JVM itself would add is taken out, so that only a leak of ours can grow: the heap is all there from the
-#: start, and C2 is off: with it 1,000,000 batches grow 8.7 to 11.2 MB (3.3 with MALLOC_ARENA_MAX=1, 0.7 to 1.7 without
-#: C2). Compiled code and malloc's arenas would explain that; it is not shown, and the bar is not met by a default JVM.
-JVM = ["-Xms256m", "-Xmx256m", "-XX:+AlwaysPreTouch", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+#: An ordinary JVM, whose heap is all there from the start, so that only memory outside of it can grow. Measured after
+#: malloc gave back its free memory: the JIT's C2 compiles the loop once or twice more at some random moment, and malloc
+#: keeps the megabytes that it freed. 1,000,000 batches: 4.6 to 10.8 MB as they are, -1.9 to 3.2 MB after the trim.
+JVM = ["-Xms256m", "-Xmx256m", "-XX:+AlwaysPreTouch"]
 
 
 @pytest.mark.timeout(900 if FULL else 240)
@@ -33,4 +33,5 @@ def test_a_hundred_thousand_batches_leave_no_memory_behind(jar: Path, tmp_path: 
     found = json.loads(line)
     assert found["batches"] == BATCHES
     assert (found["runners_left"], found["batches_left"], found["off_heap_bytes_left"]) == (0, 0, 0)
-    assert found["growth_bytes"] < MAX_GROWTH_BYTES, f"{found['growth_bytes']:,} bytes: {line}"
+    print(line)
+    assert found["trimmed_growth_bytes"] < MAX_GROWTH_BYTES, line
