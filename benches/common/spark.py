@@ -22,7 +22,7 @@ SETTINGS = {
 #: Options of every contender's Kafka source. Spark's reader asks for a partition's end after every poll, and at the
 #: end of a topic that question waits behind a fetch that the broker holds for Kafka's default of 500 ms: half a second
 #: in each task, whoever scores. It would hide the rates of the last batch, and be all that the latencies show.
-CONSUMER = {"kafka.fetch.max.wait.ms": "10"}
+CONSUMER = {"kafka.fetch.max.wait.ms": "1"}
 
 
 def session(name: str, jars: list[str], extra: dict[str, str] | None = None) -> SparkSession:

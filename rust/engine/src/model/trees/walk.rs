@@ -126,9 +126,9 @@ fn walk<const N: usize, const W: usize, const NAN: bool>(
             for (at, row) in at.iter_mut().zip(rows) {
                 let node = nodes[*at as usize & (N - 1)];
                 let value = row[usize::from(node.feature) & (W - 1)];
-                // Not `value > threshold`: a NaN goes right unless the node says otherwise.
-                let right = !(value <= node.threshold) & !(NAN && node.nan_left && value.is_nan());
-                *at = u32::from(node.left) + u32::from(right);
+                // A NaN goes right unless the node says otherwise.
+                let left = (value <= node.threshold) | (NAN && node.nan_left && value.is_nan());
+                *at = u32::from(node.left) + u32::from(!left);
             }
         }
         walked += STRIDE;

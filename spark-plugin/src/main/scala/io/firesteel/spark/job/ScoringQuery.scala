@@ -35,7 +35,7 @@ private[spark] object ScoringQuery {
    * a fetch back for Kafka's default of 500 ms because there is nothing new. So each task that reads to the end of the
    * topic would take half a second. Consumers poll only while a task runs, so a short wait costs the broker nothing.
    */
-  private val FetchWait = Map("kafka.fetch.max.wait.ms" -> "10")
+  private val FetchWait = Map("kafka.fetch.max.wait.ms" -> "1")
 
   /** Runs to the end of the query; gives the failure that ended it, if any. Throws [[WrongOption]] before the start. */
   def run(options: JobOptions): Option[Throwable] = {
