@@ -1,6 +1,5 @@
 package io.firesteel.spark.resolve
 
-
 import io.firesteel.spark.FiresteelAnalysisException
 import io.firesteel.spark.bridge.{FiresteelException, NativeCalls}
 import io.firesteel.spark.exec.{FiresteelPipeline, FiresteelPredict, ModelRef, Program, WritableTypes}
