@@ -62,7 +62,8 @@ impl PipelineArgs {
 
 /// Names of the model files in the folder of `file`.
 fn beside(file: &Path) -> Vec<String> {
-    let entries = file.parent().and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
     names.filter(|name| name.ends_with(".onnx")).collect()
 }
