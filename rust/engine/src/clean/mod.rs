@@ -82,11 +82,6 @@ impl Clean {
         if faults.is_empty() { Ok(Self { rules, output: without_marks(input) }) } else { Err(SpecErrors(faults)) }
     }
 
-    /// The columns behind the rules, whatever the rules: the input's.
-    pub fn columns_of(input: &SchemaRef) -> SchemaRef {
-        without_marks(input)
-    }
-
     /// The input's columns.
     pub fn output_schema(&self) -> &SchemaRef {
         &self.output
@@ -200,8 +195,8 @@ fn constant(value: &Literal, field: &Field, path: &str) -> Result<ArrayRef, Spec
     }
 }
 
-/// The schema without the `NOT NULL` marks, which have done their work.
-fn without_marks(schema: &SchemaRef) -> SchemaRef {
+/// The columns behind the rules, whatever the rules: the input's, without the `NOT NULL` marks, which have done their work.
+pub(crate) fn without_marks(schema: &SchemaRef) -> SchemaRef {
     let plain = |field: &Arc<Field>| {
         let mut metadata = field.metadata().clone();
         match metadata.remove(NOT_NULL_KEY) {

@@ -79,6 +79,21 @@ macro_rules! scatter_bool {
     };
 }
 
+/// Scatters a column of any type that becomes a float; both float types take the same ones.
+macro_rules! scatter_floats {
+    ($column:expr, $rows:expr, $out:expr, $at:expr, $width:expr, $target:ty) => {
+        match $column.data_type() {
+            DataType::Float32 => scatter!($column, Float32Type, $rows, $out, $at, $width, $target),
+            DataType::Float64 => scatter!($column, Float64Type, $rows, $out, $at, $width, $target),
+            DataType::Int64 => scatter!($column, Int64Type, $rows, $out, $at, $width, $target),
+            DataType::Int32 => scatter!($column, Int32Type, $rows, $out, $at, $width, $target),
+            DataType::Int16 => scatter!($column, Int16Type, $rows, $out, $at, $width, $target),
+            DataType::Int8 => scatter!($column, Int8Type, $rows, $out, $at, $width, $target),
+            _ => scatter_bool!($column, $rows, $out, $at, $width, |b| <$target>::from(u8::from(b))),
+        }
+    };
+}
+
 impl Buffer {
     pub(super) fn new(element: ElementType) -> Self {
         match element {
@@ -101,15 +116,9 @@ impl Buffer {
     ) -> Result<(), StageError> {
         match self {
             Self::Float32(out) => fill(out, columns, rows, nan_for_null, scatter_f32),
-            Self::Float64(out) => fill(out, columns, rows, nan_for_null, |c, r, o, i, w| match c.data_type() {
-                DataType::Float32 => scatter!(c, Float32Type, r, o, i, w, f64),
-                DataType::Float64 => scatter!(c, Float64Type, r, o, i, w, f64),
-                DataType::Int64 => scatter!(c, Int64Type, r, o, i, w, f64),
-                DataType::Int32 => scatter!(c, Int32Type, r, o, i, w, f64),
-                DataType::Int16 => scatter!(c, Int16Type, r, o, i, w, f64),
-                DataType::Int8 => scatter!(c, Int8Type, r, o, i, w, f64),
-                _ => scatter_bool!(c, r, o, i, w, |b| f64::from(u8::from(b))),
-            }),
+            Self::Float64(out) => {
+                fill(out, columns, rows, nan_for_null, |c, r, o, i, w| scatter_floats!(c, r, o, i, w, f64))
+            }
             Self::Int64(out) => fill(out, columns, rows, nan_for_null, |c, r, o, i, w| match c.data_type() {
                 DataType::Int64 => scatter!(c, Int64Type, r, o, i, w, i64),
                 DataType::Int32 => scatter!(c, Int32Type, r, o, i, w, i64),
@@ -132,15 +141,7 @@ impl Buffer {
 }
 
 fn scatter_f32(c: &ArrayRef, r: Range<usize>, o: &mut [f32], i: usize, w: usize) -> bool {
-    match c.data_type() {
-        DataType::Float32 => scatter!(c, Float32Type, r, o, i, w, f32),
-        DataType::Float64 => scatter!(c, Float64Type, r, o, i, w, f32),
-        DataType::Int64 => scatter!(c, Int64Type, r, o, i, w, f32),
-        DataType::Int32 => scatter!(c, Int32Type, r, o, i, w, f32),
-        DataType::Int16 => scatter!(c, Int16Type, r, o, i, w, f32),
-        DataType::Int8 => scatter!(c, Int8Type, r, o, i, w, f32),
-        _ => scatter_bool!(c, r, o, i, w, |b| f32::from(u8::from(b))),
-    }
+    scatter_floats!(c, r, o, i, w, f32)
 }
 
 /// Writes `rows` of `columns` as 32-bit floats into `slots`, a row every `stride` slots; casts and nulls as in

@@ -18,7 +18,7 @@ use super::pool::{Pool, RunnerLease};
 use super::predict::PredictRunner;
 use super::rejected::{self, RejectedColumn, rejected_field};
 use super::runner::{Runner, StageTimes, check};
-use crate::clean::Clean;
+use crate::clean::{Clean, without_marks};
 use crate::decode::{self, DecodeOptions, Decoder};
 use crate::error::{SpecError, SpecErrors, StageError};
 use crate::features::Features;
@@ -178,7 +178,7 @@ impl PipelineRunner {
         };
         // Rules change no columns, so that faults of both stages can be told at once.
         let clean = Clean::try_new(&spec.clean, &leaves);
-        let features = Features::try_new(&spec.features, &Clean::columns_of(&leaves));
+        let features = Features::try_new(&spec.features, &without_marks(&leaves));
         let (clean, features) = match (clean, features) {
             (Ok(clean), Ok(features)) => (clean, features),
             (clean, features) => {

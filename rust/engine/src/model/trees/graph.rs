@@ -145,17 +145,20 @@ fn unchanged(origins: &HashMap<String, Origin>, node: &Node, bytes: &[u8]) -> Re
     })
 }
 
-/// The name of a constant, and whether it is the lone float 1.
+/// The name of a constant, and whether it is the lone float 1. Weights of a large model are passed over unread.
 fn constant(tensor: &[u8]) -> Result<(String, bool), ModelError> {
-    let (mut name, mut kind, mut floats) = (String::new(), None, Vec::new());
+    /// Key, length and the value's four bytes.
+    const LONE_FLOAT: usize = 6;
+    let (mut name, mut kind, mut values) = (String::new(), None, Vec::new());
     for field in Reader::new(tensor) {
         let field = field?;
         match field.number {
             2 => kind = field.varint(),
-            4 | 9 => floats.extend(field.floats()),
+            4 | 9 => values.push(field),
             8 => name = field.text().unwrap_or_default(),
             _ => {}
         }
     }
-    Ok((name, kind == Some(FLOAT as u64) && floats == [1.0]))
+    let is_one = matches!(values.as_slice(), [only] if only.raw.len() <= LONE_FLOAT && only.floats() == [1.0]);
+    Ok((name, kind == Some(FLOAT as u64) && is_one))
 }
