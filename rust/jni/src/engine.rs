@@ -107,7 +107,8 @@ pub(crate) fn open(call: &str, input: &str) -> Result<Session, BridgeError> {
     Ok(Session::new(Box::new(work), schema_of(input)?, Arc::clone(compiled.output_schema()), cancelled))
 }
 
-fn compiled(call: &str) -> Result<Compiled, BridgeError> {
+/// A prepared call, compiled once in this process.
+pub(crate) fn compiled(call: &str) -> Result<Compiled, BridgeError> {
     let table = || COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(found) = table().get(call) {
         return Ok(found.clone());

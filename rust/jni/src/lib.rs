@@ -13,6 +13,7 @@ mod entries;
 mod error;
 mod ffi;
 mod handle;
+mod kafka;
 mod logging;
 mod onload;
 mod panics;

@@ -2,6 +2,7 @@ package io.firesteel.spark
 
 import io.firesteel.spark.bridge.NativeLibrary
 import io.firesteel.spark.exec.{ExtractFiresteel, FiresteelStrategy}
+import io.firesteel.spark.kafka.NarrowStreams
 import io.firesteel.spark.resolve.Functions
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.classic.{SparkSession => ClassicSession}
@@ -30,9 +31,8 @@ object Firesteel {
         }
       }
       val methods = classic.experimental
-      if (!methods.extraStrategies.contains(FiresteelStrategy)) {
-        methods.extraStrategies = methods.extraStrategies :+ FiresteelStrategy
-      }
+      val strategies = Seq(FiresteelStrategy, NarrowStreams).filterNot(methods.extraStrategies.contains)
+      if (strategies.nonEmpty) methods.extraStrategies = methods.extraStrategies ++ strategies
       if (!methods.extraOptimizations.contains(ExtractFiresteel)) {
         methods.extraOptimizations = methods.extraOptimizations :+ ExtractFiresteel
       }

@@ -1,6 +1,7 @@
 package io.firesteel.spark
 
 import io.firesteel.spark.exec.{ExtractFiresteel, FiresteelStrategy}
+import io.firesteel.spark.kafka.NarrowStreams
 import io.firesteel.spark.resolve.Functions
 import org.apache.spark.sql.SparkSessionExtensions
 
@@ -14,5 +15,6 @@ final class FiresteelExtensions extends (SparkSessionExtensions => Unit) {
     // After the operators' own optimization, so that what it doubled by pushing down is found again.
     extensions.injectPreCBORule(_ => ExtractFiresteel)
     extensions.injectPlannerStrategy(_ => FiresteelStrategy)
+    extensions.injectPlannerStrategy(_ => NarrowStreams)
   }
 }

@@ -15,7 +15,7 @@ import org.apache.spark.unsafe.Platform;
  * batch that is running, is idempotent, and a call after it throws {@link IllegalStateException}. A runner that nobody
  * closed is closed by a cleaner once it is unreachable.
  */
-public final class NativeRunner implements AutoCloseable {
+public final class NativeRunner implements Cancellable {
   private static final Cleaner CLEANER = Cleaner.create();
 
   private final State state;
@@ -106,6 +106,7 @@ public final class NativeRunner implements AutoCloseable {
   }
 
   /** Makes the running batch stop soon, and every later one fail. Nothing if closed. */
+  @Override
   public void cancel() {
     state.cancel();
   }

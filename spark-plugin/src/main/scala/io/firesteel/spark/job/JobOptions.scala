@@ -14,11 +14,23 @@ object TriggerChoice {
   final case class ProcessingTime(interval: String) extends TriggerChoice
 }
 
+/** Who reads Kafka. */
+sealed trait SourceChoice
+object SourceChoice {
+
+  /** `format("firesteel")`: records become columns, features and scores in native code. */
+  case object Native extends SourceChoice
+
+  /** Spark's own source, `format("kafka")`. */
+  case object Spark extends SourceChoice
+}
+
 /** The job's options, checked. Where nothing is started (`dryRun`), topic and sinks may be missing. */
 final case class JobOptions(
     pipeline: String,
     bootstrapServers: String,
     topic: String,
+    source: SourceChoice,
     checkpoint: String,
     startingOffsets: String,
     maxOffsetsPerTrigger: Option[Long],
@@ -45,6 +57,7 @@ object JobOptions {
     Known("pipeline", Some("FILE"), "The pipeline file. Required."),
     Known("bootstrap-servers", Some("HOST:PORT,..."), "Kafka's brokers. Required."),
     Known("topic", Some("TOPIC"), "The topic to read. Required."),
+    Known("source", Some("SOURCE"), "native, or spark for Spark's own Kafka source. Default: native."),
     Known("checkpoint", Some("DIR"), "Where the query keeps its position; the same folder resumes it. Required."),
     Known(
       "starting-offsets",
@@ -101,6 +114,7 @@ object JobOptions {
       pipeline = required("pipeline"),
       bootstrapServers = required("bootstrap-servers"),
       topic = required("topic"),
+      source = typed.get("source").fold[SourceChoice](SourceChoice.Native)(source),
       checkpoint = required("checkpoint"),
       startingOffsets = typed.getOrElse("starting-offsets", "earliest"),
       maxOffsetsPerTrigger = typed.get("max-offsets-per-trigger").map(positive("max-offsets-per-trigger", _)),
@@ -167,6 +181,12 @@ object JobOptions {
     case "true" => true
     case "false" => false
     case other => throw new WrongOption(s"--$name $other: wanted true or false")
+  }
+
+  private def source(text: String): SourceChoice = text.trim match {
+    case "native" => SourceChoice.Native
+    case "spark" => SourceChoice.Spark
+    case other => throw new WrongOption(s"--source $other: wanted native or spark")
   }
 
   private val Interval = """processing-time[ =]+(\d+ *[a-z]+)""".r

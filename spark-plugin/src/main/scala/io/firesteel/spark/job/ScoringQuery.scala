@@ -56,7 +56,12 @@ private[spark] object ScoringQuery {
 
     val books = new Books(options.progressFile.map(file => new ProgressFile(Paths.get(file))))
     spark.streams.addListener(books)
-    val query = start(spark, options, kafka, new BatchWork(options.pipeline, scores, rejected, books))
+    val toScores = options.source match {
+      case SourceChoice.Native => (records: DataFrame) => records
+      case SourceChoice.Spark => (records: DataFrame) =>
+          Pipeline.load(options.pipeline).transform(records.select("value", "topic", "partition", "offset"))
+    }
+    val query = start(spark, options, kafka, new BatchWork(toScores, scores, rejected, books))
     books.started(query.id.toString, (scores ++ rejected).map(_.guarantee))
     stopOnSignal(query, books)
     val failure = awaitEnd(query)
@@ -78,9 +83,10 @@ private[spark] object ScoringQuery {
       options: JobOptions,
       kafka: Map[String, String],
       work: BatchWork): StreamingQuery = {
-    val reader = spark.readStream
-      .format("kafka")
-      .options(FetchWait)
+    val reader = (options.source match {
+      case SourceChoice.Native => spark.readStream.format("firesteel").option("pipeline", options.pipeline)
+      case SourceChoice.Spark => spark.readStream.format("kafka").options(FetchWait)
+    })
       .options(kafka)
       .option("subscribe", options.topic)
       .option("startingOffsets", options.startingOffsets)
@@ -121,12 +127,16 @@ private[spark] object ScoringQuery {
 }
 
 /** What happens to one micro-batch. */
-private[job] final class BatchWork(pipeline: String, scores: Seq[Sink], rejected: Seq[Sink], books: Books) {
+private[job] final class BatchWork(
+    toScores: DataFrame => DataFrame,
+    scores: Seq[Sink],
+    rejected: Seq[Sink],
+    books: Books) {
 
   def run(batch: DataFrame, id: Long): Unit = books.during(id) {
     val seen = Observation()
-    val rows = batch.select("value", "topic", "partition", "offset").observe(seen, count(lit(1)).as("rows"))
-    val transformed = Pipeline.load(pipeline).transform(rows).persist(StorageLevel.MEMORY_AND_DISK)
+    val rows = batch.observe(seen, count(lit(1)).as("rows"))
+    val transformed = toScores(rows).persist(StorageLevel.MEMORY_AND_DISK)
     try {
       val counts = BatchCounts.of(transformed, () => seen.get("rows").asInstanceOf[Long])
       counts.check(id)

@@ -1,0 +1,124 @@
+//! The entries of `io.firesteel.spark.bridge.NativeKafka`, in its order.
+//!
+//! | entry | borrows | gives away | freed by |
+//! |---|---|---|---|
+//! | `connect`, `readerOpen` | its arguments, for the call | a number | `disconnect`, `readerClose` |
+//! | `ask` | its arguments, for the call | a string | the JVM's collector |
+//! | `readerNext` | – | what the output struct holds | the next `readerNext`, `release` |
+//!
+//! Every entry may be called from any attached thread. A stale number is a `FiresteelException`.
+
+use std::sync::LazyLock;
+
+use firesteel_kafka::Cluster;
+use jni::objects::{JClass, JLongArray, JString};
+use jni::sys::{jint, jlong};
+use jni::{Env, NativeMethod, native_method};
+
+use super::cluster;
+use super::reader::ReaderSession;
+use crate::error::BridgeError;
+use crate::handle::Table;
+use crate::policy::ThrowTyped;
+
+type Entry<T> = Result<T, BridgeError>;
+
+static CLUSTERS: LazyLock<Table<Cluster>> = LazyLock::new(Table::default);
+static READERS: LazyLock<Table<ReaderSession>> = LazyLock::new(Table::default);
+
+/// Declares one entry; it is checked against its Java signature when compiling and exported under its JNI name.
+macro_rules! entry {
+    ($($signature:tt)*) => {
+        const _: NativeMethod = native_method! {
+            java_type = "io.firesteel.spark.bridge.NativeKafka",
+            error_policy = ThrowTyped,
+            static extern $($signature)*,
+        };
+    };
+}
+
+entry!(fn connect(settings: JString, patience_millis: jlong) -> jlong);
+entry!(fn ask(cluster: jlong, question: JString) -> JString);
+entry!(fn disconnect(cluster: jlong));
+entry!(fn reader_open(request: JString, call: JString) -> jlong);
+entry!(fn reader_next(reader: jlong, output: jlong) -> jlong);
+entry!(fn reader_metrics(reader: jlong, into: jlong[]));
+entry!(fn reader_cancel(reader: jlong));
+entry!(fn reader_close(reader: jlong));
+entry!(fn forget(source: JString));
+entry!(fn idle_consumers() -> jint);
+entry!(fn librdkafka() -> JString);
+
+fn text(env: &Env<'_>, string: &JString<'_>) -> Entry<String> {
+    Ok(string.try_to_string(env)?)
+}
+
+fn connect<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'local>,
+    settings: JString<'local>,
+    patience_millis: jlong,
+) -> Entry<jlong> {
+    Ok(CLUSTERS.open(cluster::connect(&text(env, &settings)?, patience_millis)?))
+}
+
+fn ask<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'local>,
+    cluster: jlong,
+    question: JString<'local>,
+) -> Entry<JString<'local>> {
+    let answer = cluster::answer(&*CLUSTERS.get(cluster)?, &text(env, &question)?)?;
+    Ok(env.new_string(answer)?)
+}
+
+fn disconnect<'local>(_: &mut Env<'local>, _: JClass<'local>, cluster: jlong) -> Entry<()> {
+    CLUSTERS.close(cluster).map(drop)
+}
+
+fn reader_open<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'local>,
+    request: JString<'local>,
+    call: JString<'local>,
+) -> Entry<jlong> {
+    Ok(READERS.open(ReaderSession::open(&text(env, &request)?, &text(env, &call)?)?))
+}
+
+fn reader_next<'local>(_: &mut Env<'local>, _: JClass<'local>, reader: jlong, output: jlong) -> Entry<jlong> {
+    let reader = READERS.get(reader)?;
+    // SAFETY: `KafkaReader` passes its own output struct, and holds its lock meanwhile.
+    unsafe { reader.next(output) }
+}
+
+fn reader_metrics<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'local>,
+    reader: jlong,
+    into: JLongArray<'local>,
+) -> Entry<()> {
+    Ok(into.set_region(env, 0, &READERS.get(reader)?.metrics())?)
+}
+
+fn reader_cancel<'local>(_: &mut Env<'local>, _: JClass<'local>, reader: jlong) -> Entry<()> {
+    READERS.get(reader)?.cancel();
+    Ok(())
+}
+
+fn reader_close<'local>(_: &mut Env<'local>, _: JClass<'local>, reader: jlong) -> Entry<()> {
+    READERS.close(reader)?.close();
+    Ok(())
+}
+
+fn forget<'local>(env: &mut Env<'local>, _: JClass<'local>, source: JString<'local>) -> Entry<()> {
+    firesteel_kafka::forget(&text(env, &source)?);
+    Ok(())
+}
+
+fn idle_consumers<'local>(_: &mut Env<'local>, _: JClass<'local>) -> Entry<jint> {
+    Ok(jint::try_from(firesteel_kafka::idle_consumers()).unwrap_or(jint::MAX))
+}
+
+fn librdkafka<'local>(env: &mut Env<'local>, _: JClass<'local>) -> Entry<JString<'local>> {
+    Ok(env.new_string(firesteel_kafka::describe_native())?)
+}

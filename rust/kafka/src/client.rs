@@ -1,0 +1,171 @@
+//! One librdkafka client, and the thread that hears what it says.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+
+use crate::context::Events;
+use crate::error::KafkaFault;
+use crate::settings::ClientSettings;
+
+/// How long the events' thread waits for the next one; also how long a client takes to close.
+const EVENT_WAIT: Duration = Duration::from_millis(100);
+
+/// A client without a consumer group. Log lines, errors, statistics and token requests are served by a thread of its
+/// own, so that they are heard while others wait for an answer or nobody asks for anything.
+pub struct Client {
+    consumer: Arc<BaseConsumer<Events>>,
+    servers: String,
+    stop: Arc<AtomicBool>,
+    events: Option<JoinHandle<()>>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("servers", &self.servers).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client of `settings`; `defaults` hold where they say nothing. Connects in the background.
+    ///
+    /// # Errors
+    /// A setting that librdkafka refuses, by name.
+    pub fn connect(settings: &ClientSettings, defaults: &[(&str, String)]) -> Result<Self, KafkaFault> {
+        let mut config = ClientConfig::new();
+        config.set_log_level(log_level());
+        for (name, value) in defaults {
+            config.set(*name, value);
+        }
+        for (name, value) in &settings.properties {
+            config.set(name, value.reveal());
+        }
+        let consumer = BaseConsumer::from_config_and_context(&config, Events::new(settings.oauth.clone()))
+            .map_err(|error| refused(&error))?;
+        let consumer = Arc::new(consumer);
+        let stop = Arc::new(AtomicBool::new(false));
+        let events = {
+            let (consumer, stop) = (Arc::clone(&consumer), Arc::clone(&stop));
+            thread::Builder::new()
+                .name("firesteel-kafka".to_owned())
+                .spawn(move || {
+                    while !stop.load(Ordering::Relaxed) {
+                        // No partition's records come here: each has its own queue. Errors reach the context.
+                        let _ = consumer.poll(EVENT_WAIT);
+                    }
+                })
+                .map_err(|error| KafkaFault::other("no thread for a Kafka client", error))?
+        };
+        Ok(Self { consumer, servers: settings.servers().to_owned(), stop, events: Some(events) })
+    }
+
+    /// The brokers, for messages.
+    pub(crate) fn servers(&self) -> &str {
+        &self.servers
+    }
+
+    pub(crate) fn consumer(&self) -> &BaseConsumer<Events> {
+        &self.consumer
+    }
+
+    pub(crate) fn events(&self) -> &Events {
+        self.consumer.client().context()
+    }
+
+    /// Asks until there is an answer. Ends early when the cluster refuses the credentials.
+    pub(crate) fn ask<T>(
+        &self,
+        what: &str,
+        patience: Duration,
+        question: impl Fn(Duration) -> Result<T, KafkaError>,
+    ) -> Result<T, KafkaFault> {
+        /// One try's share, so that a refusal is noticed soon.
+        const TRY: Duration = Duration::from_secs(2);
+        let end = Instant::now() + patience;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            match question(TRY.min(left)) {
+                Ok(answer) => {
+                    self.events().all_is_well();
+                    return Ok(answer);
+                }
+                Err(error) => {
+                    if let Some(reason) = self.events().refused() {
+                        return Err(KafkaFault::Authentication { servers: self.servers.clone(), reason });
+                    }
+                    let code = error.rdkafka_error_code();
+                    if code.is_some_and(crate::error::is_authorization) {
+                        return Err(KafkaFault::NotAuthorized { what: what.to_owned(), reason: error.to_string() });
+                    }
+                    if Instant::now() >= end {
+                        return Err(self.unanswered(what, patience, &error));
+                    }
+                    thread::sleep(EVENT_WAIT.min(left));
+                }
+            }
+        }
+    }
+
+    fn unanswered(&self, what: &str, patience: Duration, error: &KafkaError) -> KafkaFault {
+        use rdkafka::types::RDKafkaErrorCode as Code;
+        let silent = [Code::OperationTimedOut, Code::BrokerTransportFailure, Code::AllBrokersDown, Code::Resolve];
+        if error.rdkafka_error_code().is_some_and(|code| silent.contains(&code)) {
+            KafkaFault::Unreachable {
+                servers: self.servers.clone(),
+                seconds: patience.as_secs(),
+                reason: self.events().last_error(),
+            }
+        } else {
+            KafkaFault::other(what, error)
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(events) = self.events.take() {
+            let _ = events.join();
+        }
+    }
+}
+
+/// librdkafka's version and what was built into it, for reports.
+pub fn describe_native() -> String {
+    let (_, version) = rdkafka::util::get_rdkafka_version();
+    version
+}
+
+/// librdkafka formats a line only if somebody would read it.
+fn log_level() -> RDKafkaLogLevel {
+    match log::max_level() {
+        log::LevelFilter::Off => RDKafkaLogLevel::Emerg,
+        log::LevelFilter::Error => RDKafkaLogLevel::Critical,
+        log::LevelFilter::Warn => RDKafkaLogLevel::Warning,
+        log::LevelFilter::Info => RDKafkaLogLevel::Info,
+        log::LevelFilter::Debug | log::LevelFilter::Trace => RDKafkaLogLevel::Debug,
+    }
+}
+
+fn refused(error: &KafkaError) -> KafkaFault {
+    match error {
+        // librdkafka's text may repeat the value, which may be a secret: only the name is told.
+        KafkaError::ClientConfig(_, what, option, _) => {
+            let message = if what.contains("No such configuration property") {
+                "librdkafka has no such setting. Settings are named as in Kafka's Java client or as in librdkafka's \
+                 CONFIGURATION.md"
+                    .to_owned()
+            } else {
+                "librdkafka refuses the value".to_owned()
+            };
+            KafkaFault::WrongOption { option: option.clone(), message }
+        }
+        other => KafkaFault::other("the Kafka client could not be made", other),
+    }
+}

@@ -1,0 +1,126 @@
+//! What librdkafka tells on its own: log lines, errors, statistics, and its wish for a new token.
+
+use std::error::Error;
+use std::sync::{Mutex, PoisonError};
+
+use rdkafka::ClientContext;
+use rdkafka::client::OAuthToken;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode;
+use serde_json::Value;
+
+use crate::error::is_authentication;
+use crate::oauth;
+use crate::settings::OauthSettings;
+
+/// Where librdkafka's log lines go.
+const LOG_TARGET: &str = "firesteel::librdkafka";
+
+/// Figures of a client, from librdkafka's statistics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Figures {
+    /// Bytes that came from the brokers, since the client began.
+    pub(crate) received_bytes: i64,
+    /// Mean round trip to the slowest broker in the last interval, in microseconds.
+    pub(crate) round_trip_micros: i64,
+}
+
+/// The context of every client of ours.
+#[derive(Debug)]
+pub(crate) struct Events {
+    oauth: Option<OauthSettings>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    last_error: String,
+    refused: Option<String>,
+    figures: Figures,
+}
+
+impl Events {
+    pub(crate) fn new(oauth: Option<OauthSettings>) -> Self {
+        Self { oauth, seen: Mutex::default() }
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// librdkafka's last words about what does not work; empty if all is well.
+    pub(crate) fn last_error(&self) -> String {
+        self.seen().last_error.clone()
+    }
+
+    /// Why the cluster refused our credentials, if it did.
+    pub(crate) fn refused(&self) -> Option<String> {
+        self.seen().refused.clone()
+    }
+
+    /// Something worked: what was wrong before is no longer.
+    pub(crate) fn all_is_well(&self) {
+        let mut seen = self.seen();
+        seen.last_error.clear();
+        seen.refused = None;
+    }
+
+    pub(crate) fn figures(&self) -> Figures {
+        self.seen().figures
+    }
+}
+
+impl ClientContext for Events {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        // A broker that goes away is told by the reader when it matters, with topic, partition and offset.
+        let level = match level {
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => log::Level::Error,
+            RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => log::Level::Warn,
+            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => log::Level::Info,
+            RDKafkaLogLevel::Debug => log::Level::Debug,
+        };
+        log::log!(target: LOG_TARGET, level, "{facility}: {message}");
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        let Ok(json) = serde_json::from_slice::<Value>(statistics) else { return };
+        let round_trips = json["brokers"].as_object().into_iter().flat_map(|brokers| brokers.values());
+        let figures = Figures {
+            received_bytes: json["rx_bytes"].as_i64().unwrap_or_default(),
+            round_trip_micros: round_trips.filter_map(|b| b["rtt"]["avg"].as_i64()).max().unwrap_or_default(),
+        };
+        self.seen().figures = figures;
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        log::info!(target: LOG_TARGET, "{error}: {reason}");
+        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
+        if code == RDKafkaErrorCode::PartitionEOF {
+            return;
+        }
+        let mut seen = self.seen();
+        if is_authentication(code) {
+            seen.refused = Some(reason.to_owned());
+        }
+        // "All brokers are down" says less than what brought them down.
+        if seen.last_error.is_empty() || code != RDKafkaErrorCode::AllBrokersDown {
+            seen.last_error = reason.to_owned();
+        }
+    }
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        let settings = self.oauth.as_ref().ok_or("no token endpoint is set: kafka.sasl.oauthbearer.token.endpoint.url")?;
+        oauth::token(settings).map_err(|message| {
+            let mut seen = self.seen();
+            seen.refused = Some(message.clone());
+            drop(seen);
+            message.into()
+        })
+    }
+}
+
+impl ConsumerContext for Events {}

@@ -1,0 +1,46 @@
+//! Tokens for SASL/OAUTHBEARER from a token endpoint: RFC 6749 section 4.4, the client credentials grant.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rdkafka::client::OAuthToken;
+use serde::Deserialize;
+
+use crate::settings::OauthSettings;
+
+/// How long the endpoint may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A token whose endpoint does not say how long it lives.
+const DEFAULT_SECONDS: u64 = 300;
+
+#[derive(Deserialize)]
+struct Answer {
+    access_token: String,
+    expires_in: Option<u64>,
+}
+
+/// Asks for a token. The message of a failure names the endpoint, never the secret.
+pub(crate) fn token(settings: &OauthSettings) -> Result<OAuthToken, String> {
+    let endpoint = &settings.token_endpoint;
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .timeout_global(Some(PATIENCE))
+        .tls_config(ureq::tls::TlsConfig::builder().provider(ureq::tls::TlsProvider::NativeTls).build())
+        .build()
+        .into();
+    let mut form = vec![("grant_type", "client_credentials")];
+    form.push(("client_id", &settings.client_id));
+    form.push(("client_secret", settings.client_secret.reveal()));
+    if !settings.scope.is_empty() {
+        form.push(("scope", &settings.scope));
+    }
+    let mut response = agent.post(endpoint).send_form(form).map_err(|e| format!("token endpoint {endpoint}: {e}"))?;
+    let text = response.body_mut().read_to_string().map_err(|e| format!("token endpoint {endpoint}: {e}"))?;
+    let answer: Answer =
+        serde_json::from_str(&text).map_err(|_| format!("token endpoint {endpoint} gave no access_token"))?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let lives = Duration::from_secs(answer.expires_in.unwrap_or(DEFAULT_SECONDS));
+    Ok(OAuthToken {
+        token: answer.access_token,
+        principal_name: settings.client_id.clone(),
+        lifetime_ms: i64::try_from((now + lives).as_millis()).unwrap_or(i64::MAX),
+    })
+}

@@ -1,0 +1,82 @@
+package io.firesteel.spark.kafka
+
+import org.apache.spark.sql.SparkSession
+import org.apache.spark.sql.connector.metric.CustomMetric
+import org.apache.spark.sql.connector.read._
+import org.apache.spark.sql.connector.read.streaming.MicroBatchStream
+import org.apache.spark.sql.types.StructType
+import org.apache.spark.sql.util.CaseInsensitiveStringMap
+
+/** Takes what the query wants of the table's columns. */
+private[kafka] final class FiresteelScanBuilder(content: Content, options: CaseInsensitiveStringMap)
+    extends ScanBuilder
+    with SupportsPushDownRequiredColumns {
+  private var wanted = content.schema
+
+  override def pruneColumns(required: StructType): Unit = {
+    wanted = content.only(required.fieldNames.toSet)
+  }
+
+  override def build(): Scan = new FiresteelScan(content, wanted, options)
+}
+
+/** A read of the table, batch or streaming. What it prints names no option that could hold a secret. */
+private[kafka] final class FiresteelScan(content: Content, wanted: StructType, options: CaseInsensitiveStringMap)
+    extends Scan {
+  lazy val plan: ReadPlan = content.plan(wanted)
+
+  /** The same scan with some of its columns. */
+  def narrowed(names: Set[String]): FiresteelScan = new FiresteelScan(content, content.only(names), options)
+
+  private def spark = SparkSession.active
+
+  /** As many tasks as run at once. */
+  private def tasks = math.max(1, spark.sparkContext.defaultParallelism)
+
+  override def readSchema(): StructType = wanted
+
+  override def description(): String = s"firesteel ${Subscription.of(new SourceText(options))}: ${plan.description}"
+
+  override def toString: String = description()
+
+  override def columnarSupportMode(): Scan.ColumnarSupportMode = Scan.ColumnarSupportMode.SUPPORTED
+
+  override def supportedCustomMetrics(): Array[CustomMetric] = ReadMetrics.supported
+
+  override def toBatch: Batch = new FiresteelBatch(SourceOptions.of(options, streaming = false), plan, tasks)
+
+  override def toMicroBatchStream(checkpoint: String): MicroBatchStream =
+    new FiresteelMicroBatchStream(
+      SourceOptions.of(options, streaming = true),
+      plan,
+      checkpoint,
+      spark.sessionState.newHadoopConf(),
+      tasks
+    )
+}
+
+/** Everything between two places, once. */
+private[kafka] final class FiresteelBatch(options: SourceOptions, plan: ReadPlan, tasks: Int) extends Batch {
+
+  /** Resolved once, so that planning twice reads the same. */
+  private lazy val partitions: Array[InputPartition] = {
+    val reader = new OffsetReader(options)
+    try {
+      val from = reader.resolve(options.starting, "starting")
+      val until = reader.resolve(options.ending, "ending")
+      from.foreach { case (tp, start) =>
+        until.get(tp).filter(_ < start).foreach { end =>
+          throw new WrongSourceOption(s"endingOffsets: $tp ends at $end, before it starts at $start")
+        }
+      }
+      val ranges = OffsetRange.between(from, until, reader.earliest, options.limits.failOnDataLoss)
+      Planning.partitions(ranges, until.keys.toSeq, options, tasks)
+    } finally reader.close()
+  }
+
+  override def planInputPartitions(): Array[InputPartition] = partitions
+
+  /** No source: the consumers close with their tasks. */
+  override def createReaderFactory(): PartitionReaderFactory =
+    new RangeReaderFactory("", options.kafka, plan, options.limits)
+}

@@ -1,0 +1,107 @@
+package io.firesteel.spark.kafka
+
+import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
+import io.firesteel.spark.bridge.{FiresteelCancelledException, KafkaReader, NativeLibrary, ReaderMetrics}
+import io.firesteel.spark.exec.{TaskBudget, TaskRunners}
+import org.apache.spark.sql.catalyst.InternalRow
+import org.apache.spark.sql.connector.metric.CustomTaskMetric
+import org.apache.spark.sql.connector.read.{InputPartition, PartitionReader, PartitionReaderFactory}
+import org.apache.spark.sql.vectorized.ColumnarBatch
+import org.apache.spark.{TaskContext, TaskKilledException}
+
+import scala.jdk.CollectionConverters._
+
+/** What one task reads. */
+private[kafka] final case class RangesPartition(ranges: Seq[OffsetRange], locations: Seq[String])
+    extends InputPartition {
+  override def preferredLocations(): Array[String] = locations.toArray
+}
+
+/**
+ * Makes the readers of a scan's tasks.
+ *
+ * @param source who reads: consumers are used again by tasks of the same source; none are kept if it is empty
+ */
+private[kafka] final class RangeReaderFactory(source: String, kafka: KafkaOptions, plan: ReadPlan, limits: Limits)
+    extends PartitionReaderFactory {
+  override def supportColumnarReads(partition: InputPartition): Boolean = true
+
+  override def createColumnarReader(partition: InputPartition): PartitionReader[ColumnarBatch] = {
+    val ranges = partition.asInstanceOf[RangesPartition].ranges
+    NativeLibrary.load()
+    plan.models.foreach(_.load())
+    val task = TaskContext.get()
+    val reader = new KafkaReader(request(ranges), plan.call, plan.native, plan.fields, TaskBudget.of(task))
+    if (task != null) TaskRunners.closeWith(task, reader)
+    new BatchReader(reader, task)
+  }
+
+  override def createReader(partition: InputPartition): PartitionReader[InternalRow] =
+    new RowReader(createColumnarReader(partition))
+
+  /** `ReadRequest` of the native side. */
+  private def request(ranges: Seq[OffsetRange]): String = {
+    val mapper = new ObjectMapper()
+    val root = mapper.createObjectNode()
+    root.put("source", source)
+    root.set[JsonNode]("settings", mapper.readTree(ClientConfig.settings(kafka.values)))
+    val list = root.putArray("ranges")
+    ranges.foreach { range =>
+      list.addObject()
+        .put("topic", range.tp.topic)
+        .put("partition", range.tp.partition)
+        .put("from", range.from)
+        .put("until", range.until)
+    }
+    val columns = root.putArray("columns")
+    plan.records.foreach(columns.add)
+    root
+      .put("batchRows", limits.batchRows)
+      .put("batchBytes", limits.batchBytes)
+      .put("maxWaitMs", limits.maxWaitMillis)
+      .put("patienceMs", limits.patienceMillis)
+      .put("prefetchBytes", limits.prefetchBytes)
+      .put("prefetchRecords", limits.prefetchRecords)
+      .put("failOnDataLoss", limits.failOnDataLoss)
+    mapper.writeValueAsString(root)
+  }
+}
+
+/** A task's batches. */
+private final class BatchReader(reader: KafkaReader, task: TaskContext) extends PartitionReader[ColumnarBatch] {
+  private var batch: ColumnarBatch = null
+  private var metrics = ReaderMetrics.ZERO
+
+  override def next(): Boolean = {
+    if (task != null && task.isInterrupted()) throw new TaskKilledException("killed between two batches")
+    try batch = reader.next()
+    catch {
+      case e: FiresteelCancelledException if task != null && task.isInterrupted() =>
+        throw new TaskKilledException(e.getMessage)
+    }
+    metrics = reader.metrics()
+    batch != null
+  }
+
+  override def get(): ColumnarBatch = batch
+
+  override def currentMetricsValues(): Array[CustomTaskMetric] = ReadMetrics.values(metrics)
+
+  override def close(): Unit = reader.close()
+}
+
+/** The same rows one by one, for operators that take no batches. */
+private final class RowReader(batches: PartitionReader[ColumnarBatch]) extends PartitionReader[InternalRow] {
+  private var rows: Iterator[InternalRow] = Iterator.empty
+
+  override def next(): Boolean = {
+    while (!rows.hasNext && batches.next()) rows = batches.get().rowIterator().asScala
+    rows.hasNext
+  }
+
+  override def get(): InternalRow = rows.next()
+
+  override def currentMetricsValues(): Array[CustomTaskMetric] = batches.currentMetricsValues()
+
+  override def close(): Unit = batches.close()
+}

@@ -1,0 +1,67 @@
+package io.firesteel.spark.kafka
+
+import io.firesteel.spark.bridge.ReaderMetrics
+import org.apache.spark.sql.connector.metric.{CustomMetric, CustomSumMetric, CustomTaskMetric}
+
+/** What Spark's UI shows of a scan: sums over its tasks. Spark makes these by their class names. */
+final class BytesReadMetric extends CustomSumMetric {
+  override def name: String = "bytesRead"
+  override def description: String = "bytes of keys and values"
+}
+
+final class BatchesMetric extends CustomSumMetric {
+  override def name: String = "batches"
+  override def description: String = "batches"
+}
+
+final class RejectedMetric extends CustomSumMetric {
+  override def name: String = "rejected"
+  override def description: String = "rejected rows"
+}
+
+final class LostMetric extends CustomSumMetric {
+  override def name: String = "dataLoss"
+  override def description: String = "offsets passed over because their records are gone"
+}
+
+/** Times of all tasks together, shown in milliseconds. */
+sealed abstract class TimeMetric(val name: String, val description: String) extends CustomMetric {
+  override def aggregateTaskMetrics(values: Array[Long]): String = f"${values.sum / 1e6}%.1f ms"
+}
+
+final class WaitTimeMetric extends TimeMetric("waitTime", "time waiting for records")
+final class DecodeTimeMetric extends TimeMetric("decodeTime", "time in decode")
+final class CleanTimeMetric extends TimeMetric("cleanTime", "time in clean")
+final class FeaturesTimeMetric extends TimeMetric("featuresTime", "time in features")
+final class InferenceTimeMetric extends TimeMetric("inferenceTime", "time in inference")
+
+/** The mean round trip of the slowest broker, the worst of all tasks. */
+final class RoundTripMetric extends CustomMetric {
+  override def name: String = "roundTrip"
+  override def description: String = "round trip to the brokers, slowest"
+  override def aggregateTaskMetrics(values: Array[Long]): String = f"${values.maxOption.getOrElse(0L) / 1e3}%.1f ms"
+}
+
+private[kafka] object ReadMetrics {
+  private val all: Seq[(CustomMetric, ReaderMetrics => Long)] = Seq(
+    (new BatchesMetric, _.batches),
+    (new BytesReadMetric, _.bytes),
+    (new RejectedMetric, _.rejected),
+    (new LostMetric, _.lost),
+    (new WaitTimeMetric, _.waitNanos),
+    (new DecodeTimeMetric, _.decodeNanos),
+    (new CleanTimeMetric, _.cleanNanos),
+    (new FeaturesTimeMetric, _.featuresNanos),
+    (new InferenceTimeMetric, _.inferenceNanos),
+    (new RoundTripMetric, _.roundTripMicros)
+  )
+
+  def supported: Array[CustomMetric] = all.map(_._1).toArray
+
+  def values(metrics: ReaderMetrics): Array[CustomTaskMetric] = all.map { case (metric, read) =>
+    new CustomTaskMetric {
+      override def name: String = metric.name
+      override val value: Long = read(metrics)
+    }: CustomTaskMetric
+  }.toArray
+}

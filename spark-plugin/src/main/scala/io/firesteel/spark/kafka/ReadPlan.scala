@@ -1,0 +1,145 @@
+package io.firesteel.spark.kafka
+
+import com.fasterxml.jackson.databind.ObjectMapper
+import io.firesteel.spark.FiresteelAnalysisException
+import io.firesteel.spark.bridge.{FiresteelException, NativeCalls}
+import io.firesteel.spark.exec.ModelRef
+import io.firesteel.spark.resolve.{PipelineSource, Prepared}
+import org.apache.spark.SparkContext
+import org.apache.spark.sql.types._
+
+/**
+ * What comes out of a task's reader: the records' own columns, or those of a prepared call that every batch goes
+ * through.
+ *
+ * @param records columns of the records that are made
+ * @param call the prepared call, or empty
+ * @param native the columns that native code gives, in its order
+ * @param schema the columns that Spark sees, among them
+ */
+private[kafka] final case class ReadPlan(
+    records: Seq[String],
+    call: String,
+    native: StructType,
+    schema: StructType,
+    models: Seq[ModelRef],
+    description: String) {
+
+  /** Places of Spark's columns among the native ones. */
+  def fields: Array[Int] = schema.fieldNames.map(native.fieldIndex)
+}
+
+/** Where the columns come from, before it is known which are wanted. */
+private[kafka] sealed trait Content {
+  def schema: StructType
+
+  /** Some of the columns, in their order. */
+  def only(names: Set[String]): StructType = StructType(schema.filter(field => names(field.name)))
+
+  /** The plan for some of the columns; none at all are wanted by a count. */
+  def plan(wanted: StructType): ReadPlan
+}
+
+private[kafka] object Content {
+  private val RecordFields = Seq(
+    StructField("key", BinaryType),
+    StructField("value", BinaryType),
+    StructField("topic", StringType),
+    StructField("partition", IntegerType),
+    StructField("offset", LongType),
+    StructField("timestamp", TimestampType),
+    StructField("timestampType", IntegerType)
+  )
+  private val Headers = StructField(
+    "headers",
+    ArrayType(StructType(Seq(StructField("key", StringType), StructField("value", BinaryType))))
+  )
+
+  /** What a pipeline is fed with: the value, and where it came from for rejected rows. */
+  private val Fed = Seq("value", "topic", "partition", "offset")
+
+  def of(text: SourceText, sc: => SparkContext): Content =
+    (text.get("schema"), text.get("pipeline")) match {
+      case (Some(_), Some(_)) =>
+        throw new WrongSourceOption("schema and pipeline: give only one of them; a pipeline file has its own schema")
+      case (Some(ddl), None) => new Decoded(ddl, text.get("valueFormat").map(_.trim.toLowerCase).getOrElse("json"))
+      case (None, Some(file)) => new Piped(file, sc)
+      case (None, None) =>
+        text.get("valueFormat").foreach { _ =>
+          throw new WrongSourceOption("valueFormat belongs to schema, which is missing")
+        }
+        new Records(text.boolean("includeHeaders").getOrElse(false))
+    }
+
+  private def records(wanted: StructType): ReadPlan =
+    ReadPlan(wanted.fieldNames.toSeq, "", wanted, wanted, Seq.empty, wanted.fieldNames.mkString(", "))
+
+  /** The columns that Spark's own source has. */
+  private final class Records(headers: Boolean) extends Content {
+    override val schema: StructType = StructType(RecordFields ++ (if (headers) Seq(Headers) else Seq.empty))
+    override def plan(wanted: StructType): ReadPlan = records(wanted)
+  }
+
+  /** The value decoded by a schema. */
+  private final class Decoded(ddl: String, format: String) extends Content {
+    private val all = prepare(ddl, None)
+    override val schema: StructType = all.output
+
+    /**
+     * Only the wanted columns are decoded, so a bad value in another one rejects nothing; if `_rejected` is wanted, all
+     * are.
+     */
+    override def plan(wanted: StructType): ReadPlan =
+      if (wanted.isEmpty) records(wanted)
+      else {
+        val rejected = io.firesteel.spark.Firesteel.RejectedColumn
+        val prepared = if (wanted.fieldNames.contains(rejected)) all else prepare(ddl, Some(wanted.fieldNames.toSeq))
+        ReadPlan(Fed, prepared.call, prepared.output, wanted, Seq.empty, s"$format: ${wanted.toDDL}")
+      }
+
+    private def prepare(ddl: String, only: Option[Seq[String]]): Prepared = checked {
+      val mapper = new ObjectMapper()
+      // Which columns there are is the engine's to say; the first time none is left out.
+      val names = only.getOrElse(columnsOf(ddl))
+      val root = mapper.createObjectNode().put("name", "source")
+      val input = root.putObject("input")
+      input.put("format", format).put("schema", ddl)
+      val output = root.putArray("output")
+      names.foreach(output.add)
+      val yaml = mapper.writeValueAsString(root)
+      Prepared.parse(NativeCalls.preparePipeline(yaml, "option schema", Array.empty, false))
+    }
+
+    private def columnsOf(ddl: String): Seq[String] = {
+      def leaves(prefix: String, fields: Seq[StructField]): Seq[String] = fields.flatMap { field =>
+        field.dataType match {
+          case inner: StructType => leaves(s"$prefix${field.name}.", inner.fields.toSeq)
+          case _ => Seq(prefix + field.name)
+        }
+      }
+      val parsed =
+        try StructType.fromDDL(ddl)
+        catch {
+          case e: Exception =>
+            throw new WrongSourceOption(s"schema: ${e.getMessage.linesIterator.find(_.nonEmpty).getOrElse("")}")
+        }
+      leaves("", parsed.fields.toSeq)
+    }
+  }
+
+  /** The value through a pipeline file. */
+  private final class Piped(file: String, sc: => SparkContext) extends Content {
+    private val source = checked(PipelineSource.of(file, sc))
+    private val prepared = checked {
+      Prepared.parse(NativeCalls.preparePipeline(source.yaml, file, source.models.map(_.sha256).toArray, false))
+    }
+    override val schema: StructType = prepared.output
+    override def plan(wanted: StructType): ReadPlan =
+      if (wanted.isEmpty) records(wanted)
+      else ReadPlan(Fed, prepared.call, prepared.output, wanted, source.models, s"pipeline ${source.name}\n${prepared.plan}")
+  }
+
+  private def checked[T](work: => T): T =
+    try work
+    catch { case e: FiresteelException => throw new FiresteelAnalysisException(e.getMessage, Some(e)) }
+}
