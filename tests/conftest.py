@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 import firesteel
 from tests.harness.broker import Broker
 from tests.harness.maven import kafka_connector_jars
+from tests.harness.security import Security
 from tests.support import places
 
 # Timestamps reach Python in the process's zone; the engine's is UTC.
@@ -40,6 +41,13 @@ def bootstrap() -> Iterator[str]:
     """The address of a real broker on the loopback interface."""
     with Broker() as broker:
         yield broker.bootstrap
+
+
+@pytest.fixture(scope="session")
+def secured_broker() -> Iterator[Broker]:
+    """A real broker with TLS, mutual TLS and SASL listeners; all its passwords start with `canary-`."""
+    with Broker(heap="512m", security=Security()) as broker:
+        yield broker
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
+import psutil
+
 from . import guard
 
 #: What a program gets between SIGTERM and SIGKILL, in seconds.
@@ -63,6 +65,8 @@ class Program:
 
     def stop(self) -> None:
         """End the program: SIGTERM, a grace period, SIGKILL. Does nothing to one that has ended."""
+        # A stopped program would not hear SIGTERM.
+        self.resume()
         if self._guard.stdin is not None:
             with contextlib.suppress(OSError):
                 self._guard.stdin.close()
@@ -71,6 +75,26 @@ class Program:
         except subprocess.TimeoutExpired:
             self._guard.kill()
             self._guard.wait(10)
+
+    def kill(self) -> None:
+        """SIGKILL to the program and all its children at once, with no chance to tidy up."""
+        self._signal(signal.SIGKILL)
+        self.wait(30)
+
+    def pause(self) -> None:
+        """SIGSTOP to the program and its children: they keep what they hold and do nothing until `resume`."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT to the program and its children."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        # The guard runs the program in a session of its own, so its group holds no one else.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for program in psutil.Process(self._guard.pid).children():
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(program.pid, number)
 
     def tail(self, lines: int = 25) -> str:
         """The last lines of the program's output."""

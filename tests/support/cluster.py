@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.harness.broker import free_ports
+from tests.harness.ports import free_ports
 from tests.support.submit import SparkProgram, spark_class
 
 HOST = "127.0.0.1"

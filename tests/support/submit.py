@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +17,7 @@ SPARK_HOME = Path(pyspark.__file__).resolve().parent
 
 
 class SparkProgram(Program):
-    """A program with what Spark's scripts need in its environment; it can be killed as by a power cut."""
+    """A program with what Spark's scripts need in its environment; which can be killed as by a power cut."""
 
     def __init__(
         self, command: Sequence[str], log: Path, *, name: str = "spark-submit", env: Mapping[str, str] | None = None
@@ -37,14 +34,6 @@ class SparkProgram(Program):
 
     def __enter__(self) -> SparkProgram:
         return self
-
-    def kill(self) -> None:
-        """SIGKILL to the program and all its children at once, with no chance to tidy up."""
-        # The guard runs the program in a session of its own, so its group holds no one else.
-        for program in psutil.Process(self._guard.pid).children():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(program.pid, signal.SIGKILL)
-        self.wait(30)
 
     def descendants(self) -> list[psutil.Process]:
         """The program's processes and those that they have started."""
