@@ -18,7 +18,7 @@ use crate::stage::{RejectCode, RejectedRow, Staged};
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Nesting of binary records costs call stack, and a Java thread has 1 MB of it: `max_depth` beyond this counts as this.
-const MAX_BINARY_DEPTH: usize = 500;
+const MAX_BINARY_DEPTH: usize = 256;
 
 /// Decodes values into the columns of a schema. Guarantees: 1. input order kept; 2. rows in = rows kept + rows
 /// rejected; 3. a row's result depends on its own bytes alone, not on its neighbours or the batch.

@@ -24,7 +24,7 @@ pub(in crate::decode) fn rescaled(unscaled: i128, from_scale: i32, precision: u8
     let limit = 10u128.pow(u32::from(precision.min(38)));
     let magnitude = shift(unscaled.unsigned_abs(), i64::from(scale) - i64::from(from_scale))?;
     // Below 10^38, so the conversion cannot change the value.
-    (magnitude < limit).then_some(if unscaled < 0 { -(magnitude as i128) } else { magnitude as i128 })
+    (magnitude < limit).then(|| if unscaled < 0 { -(magnitude as i128) } else { magnitude as i128 })
 }
 
 /// `digits × 10^power`, rounded half up; `None` if it does not fit.
