@@ -56,10 +56,12 @@ fn ask_for_subject(input: &mut InputSpec) -> Result<(), SpecError> {
     let asked = Registry::shared(&registry_options(registry))?;
     let schema = asked.latest(&subject).map_err(|error| error.at(path))?.ok_or_else(|| {
         let message = format!("{} has no subject {subject}", asked.url());
-        SpecError::new("UNKNOWN_SUBJECT", path, message).with_hint("Confluent's clients name it after the topic: TOPIC-value")
+        SpecError::new("UNKNOWN_SUBJECT", path, message)
+            .with_hint("Confluent's clients name it after the topic: TOPIC-value")
     })?;
     if schema.kind != "AVRO" || schema.has_references {
-        let message = format!("the schema of {subject} is {}, or refers to others, which is not supported", schema.kind);
+        let message =
+            format!("the schema of {subject} is {}, or refers to others, which is not supported", schema.kind);
         return Err(SpecError::new("BAD_AVRO_SCHEMA", path, message));
     }
     avro.schema = Some(schema.text.clone());
@@ -76,7 +78,8 @@ fn columns(input: &InputSpec) -> Result<TableSchema, SpecError> {
         decode::Format::Json | decode::Format::Csv => Vec::new(),
     };
     TableSchema::of(fields).map_err(|fault| {
-        SpecError::new("BAD_SCHEMA", "input.schema", fault.message).with_hint("write input.schema with the columns you want")
+        SpecError::new("BAD_SCHEMA", "input.schema", fault.message)
+            .with_hint("write input.schema with the columns you want")
     })
 }
 

@@ -42,7 +42,14 @@ impl<'a> Reader<'a> {
         Self { text, file, faults: Vec::new(), source }
     }
 
-    pub(super) fn fault(&mut self, condition: &'static str, path: &str, place: Place, message: String, hint: Option<String>) {
+    pub(super) fn fault(
+        &mut self,
+        condition: &'static str,
+        path: &str,
+        place: Place,
+        message: String,
+        hint: Option<String>,
+    ) {
         let mut error = SpecError::new(condition, path, message).at(self.file, place);
         error.hint = hint;
         self.faults.push(error);

@@ -140,11 +140,9 @@ fn nested_records_and_what_is_passed_over() {
         {"name":"list","type":{"type":"array","items":["null","string"]}},
         {"name":"last","type":"int"}"#;
     let columns = [("last", DataType::Int32), ("m.geo.lon", DataType::Float64), ("m.name", DataType::Utf8)];
-    let head = [
-        zigzag(1), zigzag(2), text("k"), vec![0; 8], text("l"), vec![0; 8], vec![0], vec![0],
-    ]
-    .concat();
-    let inner = [zigzag(1), text("xyz"), 1.5f64.to_le_bytes().to_vec(), 2.5f64.to_le_bytes().to_vec(), text("n")].concat();
+    let head = [zigzag(1), zigzag(2), text("k"), vec![0; 8], text("l"), vec![0; 8], vec![0], vec![0]].concat();
+    let inner =
+        [zigzag(1), text("xyz"), 1.5f64.to_le_bytes().to_vec(), 2.5f64.to_le_bytes().to_vec(), text("n")].concat();
     // A block with its size in bytes, then one without.
     let list = [zigzag(-2), zigzag(3), vec![0], vec![2, 0], zigzag(1), vec![0], vec![0]].concat();
     let full = [head.clone(), inner, list.clone(), zigzag(9)].concat();
@@ -202,14 +200,27 @@ fn columns_that_the_schema_does_not_have_are_refused_with_a_hint() {
     let fields = r#"{"name":"amount","type":"double"},{"name":"tags","type":{"type":"array","items":"string"}},
         {"name":"m","type":{"type":"record","name":"M","fields":[{"name":"lat","type":"double"}]}}"#;
     for (column, data_type, expected) in [
-        ("amuont", DataType::Float64, "UNKNOWN_COLUMN: input.schema: the Avro schema has no field amuont (did you mean amount?)"),
+        (
+            "amuont",
+            DataType::Float64,
+            "UNKNOWN_COLUMN: input.schema: the Avro schema has no field amuont (did you mean amount?)",
+        ),
         ("m.lon", DataType::Float64, "UNKNOWN_COLUMN: input.schema: the Avro schema has no field m.lon (known: lat)"),
-        ("amount", DataType::Utf8, "TYPE_MISMATCH: input.schema: column amount is STRING, but a double in the Avro schema"),
-        ("tags", DataType::Utf8, "but an array in the Avro schema (arrays and maps cannot be columns yet: leave it out)"),
+        (
+            "amount",
+            DataType::Utf8,
+            "TYPE_MISMATCH: input.schema: column amount is STRING, but a double in the Avro schema",
+        ),
+        (
+            "tags",
+            DataType::Utf8,
+            "but an array in the Avro schema (arrays and maps cannot be columns yet: leave it out)",
+        ),
         ("amount.x", DataType::Utf8, "column amount is a STRUCT, but a double in the Avro schema"),
         ("m", DataType::Utf8, "column m is STRING, but a record in the Avro schema"),
     ] {
-        let fault = Decoder::try_new(&options(&record(fields)), &schema(&[(column, data_type)])).unwrap_err().to_string();
+        let fault =
+            Decoder::try_new(&options(&record(fields)), &schema(&[(column, data_type)])).unwrap_err().to_string();
         assert!(fault.contains(expected), "{fault}");
     }
     let fault = Decoder::try_new(&options("{"), &schema(&[("a", DataType::Int32)])).unwrap_err();
@@ -245,7 +256,9 @@ fn agrees_with_arrow_avro() {
             Arc::new(rows.clone().map(|i| some(i).map(|i| i as f32 / 3.0)).collect::<Float32Array>()),
             Arc::new(rows.clone().map(|i| some(i).map(|i| i as f64 / 3.0)).collect::<Float64Array>()),
             Arc::new(rows.clone().map(|i| some(i).map(|i| i % 2 == 0)).collect::<BooleanArray>()),
-            Arc::new(rows.clone().map(|i| some(i).map(|i| "é".repeat(i.unsigned_abs() as usize))).collect::<StringArray>()),
+            Arc::new(
+                rows.clone().map(|i| some(i).map(|i| "é".repeat(i.unsigned_abs() as usize))).collect::<StringArray>(),
+            ),
             Arc::new(rows.clone().map(|i| some(i).map(|i| i.to_le_bytes())).collect::<BinaryArray>()),
             Arc::new(rows.clone().map(|i| some(i).map(|i| i as i32 * 10_000)).collect::<Date32Array>()),
             Arc::new(rows.clone().map(some).collect::<TimestampMicrosecondArray>().with_timezone("UTC")),
@@ -254,9 +267,10 @@ fn agrees_with_arrow_avro() {
     )
     .unwrap();
     let written = arrow_avro::schema::AvroSchema::try_from(columns.as_ref()).unwrap();
-    let with_schema = columns.as_ref().clone().with_metadata(
-        [(arrow_avro::schema::SCHEMA_METADATA_KEY.to_owned(), written.json_string.clone())].into(),
-    );
+    let with_schema = columns
+        .as_ref()
+        .clone()
+        .with_metadata([(arrow_avro::schema::SCHEMA_METADATA_KEY.to_owned(), written.json_string.clone())].into());
     let mut encoder = arrow_avro::writer::WriterBuilder::new(with_schema)
         .with_fingerprint_strategy(arrow_avro::schema::FingerprintStrategy::Id(7))
         .build_encoder::<arrow_avro::writer::format::AvroSoeFormat>()

@@ -39,10 +39,7 @@ fn formats() -> [(DecodeOptions, SchemaRef); 2] {
         ("two", DataType::Utf8),
         ("wrapped", DataType::Int64),
     ]);
-    [
-        (avro::options(&avro::record(AVRO)), avro_columns),
-        (protobuf::options(Framing::Bare), protobuf_columns),
-    ]
+    [(avro::options(&avro::record(AVRO)), avro_columns), (protobuf::options(Framing::Bare), protobuf_columns)]
 }
 
 /// Pieces that lead deep into both formats.
@@ -70,21 +67,23 @@ fn value() -> impl Strategy<Value = Option<Vec<u8>>> {
 }
 
 fn good_avro() -> impl Strategy<Value = Vec<u8>> {
-    (any::<i32>(), "[a-z]{0,5}", any::<f64>(), 0..2i64, any::<[u8; 2]>(), 0..1_000_000i64).prop_map(|(a, s, x, e, d, t)| {
-        [
-            avro::zigzag(i64::from(a)),
-            vec![2],
-            avro::text(&s),
-            vec![0, 2],
-            x.to_le_bytes().to_vec(),
-            vec![0],
-            avro::zigzag(e),
-            vec![4],
-            d.to_vec(),
-            avro::zigzag(t),
-        ]
-        .concat()
-    })
+    (any::<i32>(), "[a-z]{0,5}", any::<f64>(), 0..2i64, any::<[u8; 2]>(), 0..1_000_000i64).prop_map(
+        |(a, s, x, e, d, t)| {
+            [
+                avro::zigzag(i64::from(a)),
+                vec![2],
+                avro::text(&s),
+                vec![0, 2],
+                x.to_le_bytes().to_vec(),
+                vec![0],
+                avro::zigzag(e),
+                vec![4],
+                d.to_vec(),
+                avro::zigzag(t),
+            ]
+            .concat()
+        },
+    )
 }
 
 proptest! {

@@ -43,8 +43,21 @@ fn descriptor() -> Vec<u8> {
     let timestamp = message("Timestamp", vec![field("seconds", 1, Type::Int64), field("nanos", 2, Type::Int32)]);
     let wrapper = message("Int64Value", vec![field("value", 1, Type::Int64)]);
     let kinds = [
-        Type::Double, Type::Float, Type::Int32, Type::Int64, Type::Uint32, Type::Uint64, Type::Sint32, Type::Sint64,
-        Type::Fixed32, Type::Fixed64, Type::Sfixed32, Type::Sfixed64, Type::Bool, Type::String, Type::Bytes,
+        Type::Double,
+        Type::Float,
+        Type::Int32,
+        Type::Int64,
+        Type::Uint32,
+        Type::Uint64,
+        Type::Sint32,
+        Type::Sint64,
+        Type::Fixed32,
+        Type::Fixed64,
+        Type::Sfixed32,
+        Type::Sfixed64,
+        Type::Bool,
+        Type::String,
+        Type::Bytes,
     ];
     let mut fields: Vec<FieldDescriptorProto> =
         kinds.into_iter().zip(1..).map(|(of, n)| field(&format!("f{n}"), n, of)).collect();
@@ -65,7 +78,10 @@ fn descriptor() -> Vec<u8> {
     record.oneof_decl = ["choice", "_maybe"]
         .map(|name| OneofDescriptorProto { name: Some(name.to_owned()), ..OneofDescriptorProto::default() })
         .to_vec();
-    let inner = message("M", vec![field("x", 1, Type::Int64), field("y", 2, Type::String), typed("again", 3, Type::Message, ".t.M")]);
+    let inner = message(
+        "M",
+        vec![field("x", 1, Type::Int64), field("y", 2, Type::String), typed("again", 3, Type::Message, ".t.M")],
+    );
     let mut own = file("r.proto", "t", vec![inner, record]);
     own.dependency = vec!["google/protobuf/timestamp.proto".to_owned(), "google/protobuf/wrappers.proto".to_owned()];
     let value = |name: &str, number| EnumValueDescriptorProto {
@@ -251,7 +267,10 @@ fn corrupt_bytes_reject_their_row() {
         assert_eq!(staged.kept.column(0).as_primitive::<Int64Type>().values(), &[3, 3]);
     }
     let staged = decode(&[("m.x", DataType::Int64)], &[l(19, &l(1, b"x"))]);
-    assert_eq!(staged.rejected[0].message, "column m.x: expected BIGINT, found text, bytes, a message or packed numbers, at byte 3");
+    assert_eq!(
+        staged.rejected[0].message,
+        "column m.x: expected BIGINT, found text, bytes, a message or packed numbers, at byte 3"
+    );
 }
 
 #[test]
@@ -270,9 +289,13 @@ fn confluents_header_is_passed_over() {
 
 #[test]
 fn what_cannot_work_is_refused_with_a_hint() {
-    let refused = |column: &str, of| Decoder::try_new(&options(Framing::Bare), &schema(&[(column, of)])).unwrap_err().to_string();
+    let refused =
+        |column: &str, of| Decoder::try_new(&options(Framing::Bare), &schema(&[(column, of)])).unwrap_err().to_string();
     assert!(refused("colur", DataType::Utf8).contains("t.R has no field colur (did you mean colour?)"));
-    assert!(refused("list", DataType::Int64).contains("a repeated field in t.R (maps and repeated fields cannot be columns"));
+    assert!(
+        refused("list", DataType::Int64)
+            .contains("a repeated field in t.R (maps and repeated fields cannot be columns")
+    );
     assert!(refused("m", DataType::Utf8).contains("column m is STRING, but a message t.M in t.R"));
     assert!(refused("f1", DataType::Float32).contains("column f1 is FLOAT, but a double in t.R"));
     let mut other = options(Framing::Bare);
@@ -280,5 +303,8 @@ fn what_cannot_work_is_refused_with_a_hint() {
     let fault = Decoder::try_new(&other, &schema(&[("f1", DataType::Float64)])).unwrap_err().to_string();
     assert!(fault.contains("UNKNOWN_MESSAGE") && fault.ends_with("(did you mean t.R?)"), "{fault}");
     other.protobuf.descriptor = b"rubbish".to_vec();
-    assert_eq!(Decoder::try_new(&other, &schema(&[("f1", DataType::Float64)])).unwrap_err().condition, "BAD_DESCRIPTOR");
+    assert_eq!(
+        Decoder::try_new(&other, &schema(&[("f1", DataType::Float64)])).unwrap_err().condition,
+        "BAD_DESCRIPTOR"
+    );
 }

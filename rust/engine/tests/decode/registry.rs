@@ -50,7 +50,10 @@ impl Server {
                 };
                 match answer(&request, number) {
                     Some((status, body)) => {
-                        let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+                        let head = format!(
+                            "HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                            body.len()
+                        );
                         stream.write_all((head + &body).as_bytes()).unwrap();
                     }
                     // Held open and never answered.
@@ -91,7 +94,12 @@ fn framed(id: u32, datum: Vec<u8>) -> Vec<u8> {
 fn records_of_several_writers_become_the_same_columns() {
     let server = Server::of(HashMap::from([
         (1, record(r#"{"name":"a","type":"int"},{"name":"s","type":"string"}"#)),
-        (2, record(r#"{"name":"extra","type":"double"},{"name":"s","type":["null","string"]},{"name":"a","type":"long"}"#)),
+        (
+            2,
+            record(
+                r#"{"name":"extra","type":"double"},{"name":"s","type":["null","string"]},{"name":"a","type":"long"}"#,
+            ),
+        ),
         (3, record(r#"{"name":"b","type":"long"}"#)),
         (4, record(r#"{"name":"a","type":"string"}"#)),
         (5, "rubbish".to_owned()),
@@ -140,7 +148,10 @@ fn a_registry_that_is_not_there_fails_within_the_time() {
         let start = Instant::now();
         let batch = BinaryArray::from_iter_values([framed(7, zigzag(1))]);
         let error = decoder(options, None, &[("a", DataType::Int64)]).process(&batch).unwrap_err().to_string();
-        assert!(error.starts_with(&format!("REGISTRY_UNREACHABLE: {url}/schemas/ids/7 gave no answer within 1 s")), "{error}");
+        assert!(
+            error.starts_with(&format!("REGISTRY_UNREACHABLE: {url}/schemas/ids/7 gave no answer within 1 s")),
+            "{error}"
+        );
         assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
     }
 }
@@ -161,7 +172,10 @@ fn what_is_no_registry_is_told_apart_from_an_unknown_id() {
     for (status, body) in [(404, "<html>"), (404, r#"{"error_code":404}"#), (200, "<html>"), (200, "{}"), (400, "{}")] {
         let server = Server::start(move |_, _| Some((status, body.to_owned())));
         let error = Registry::shared(&server.options()).unwrap().schema(1).unwrap_err();
-        assert!(matches!(&error, RegistryError::Answer(message) if message.contains("right?") || message.contains("registry?")), "{error:?}");
+        assert!(
+            matches!(&error, RegistryError::Answer(message) if message.contains("right?") || message.contains("registry?")),
+            "{error:?}"
+        );
     }
 }
 
@@ -182,9 +196,10 @@ fn the_login_is_sent_and_shown_nowhere() {
         })
     };
     let basic = Login::Basic { username: "me".to_owned(), password: secret.clone() };
-    for (server, login) in
-        [(expects("Basic bWU6Y2FuYXJ5LTVlODE="), basic.clone()), (expects("Bearer canary-5e81"), Login::Bearer(secret.clone()))]
-    {
+    for (server, login) in [
+        (expects("Basic bWU6Y2FuYXJ5LTVlODE="), basic.clone()),
+        (expects("Bearer canary-5e81"), Login::Bearer(secret.clone())),
+    ] {
         let with = RegistryOptions { login, ..server.options() };
         let registry = Registry::shared(&with).unwrap();
         assert_eq!(registry.schema(1).unwrap().unwrap().kind, "JSON");

@@ -204,7 +204,8 @@ fn plan_of(schema: &RegisteredSchema, reader: Reader<'_>) -> Result<Plan, Fault>
     if schema.has_references {
         return Err(unknown(format!("schema {id} of the registry refers to others, which is not supported yet")));
     }
-    let writer = Schema::parse(&schema.text).map_err(|fault| unknown(format!("schema {id} of the registry: {fault}")))?;
+    let writer =
+        Schema::parse(&schema.text).map_err(|fault| unknown(format!("schema {id} of the registry: {fault}")))?;
     match Plan::new(&writer, reader, false) {
         Ok(plan) => {
             if !plan.missing.is_empty() {

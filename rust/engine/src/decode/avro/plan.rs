@@ -118,7 +118,8 @@ impl<'a> Compiler<'a> {
         };
         let own = own_fields(reader.schema, own);
         let owns: Vec<Option<&Field>> = keys.iter().map(|(key, _)| own.iter().find(|own| own.name == *key)).collect();
-        let sources: Vec<Option<usize>> = keys.iter().zip(&owns).map(|((key, _), own)| source(fields, key, *own)).collect();
+        let sources: Vec<Option<usize>> =
+            keys.iter().zip(&owns).map(|((key, _), own)| source(fields, key, *own)).collect();
         let mut steps = Vec::with_capacity(fields.len());
         for (position, field) in fields.iter().enumerate() {
             match sources.iter().position(|source| *source == Some(position)) {

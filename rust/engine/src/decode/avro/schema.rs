@@ -271,7 +271,11 @@ impl Parser {
                     "timestamp-nanos" => Unit::Nanos,
                     _ => return None,
                 };
-                Type::Long(Some(if is_local { LongLogical::LocalTimestamp(unit) } else { LongLogical::Timestamp(unit) }))
+                Type::Long(Some(if is_local {
+                    LongLogical::LocalTimestamp(unit)
+                } else {
+                    LongLogical::Timestamp(unit)
+                }))
             }
             (Type::Bytes(None), "decimal") => Type::Bytes(Some(decimal(object)?)),
             _ => return None,
@@ -292,7 +296,12 @@ impl Parser {
             }
             let of = field.get("type").ok_or_else(|| format!("the field {name} has no type"))?;
             let of = self.read(of, &inner, depth + 1).map_err(|fault| format!("{name}: {fault}"))?;
-            fields.push(Field { name, aliases: texts(field.get("aliases")), of, default: field.get("default").cloned() });
+            fields.push(Field {
+                name,
+                aliases: texts(field.get("aliases")),
+                of,
+                default: field.get("default").cloned(),
+            });
         }
         self.types[id] = Some(Type::Record(fields));
         Ok(id)
@@ -377,7 +386,17 @@ mod tests {
             {"name":"i","type":{"type":["null","u"]}}"#;
         assert_eq!(
             kinds(text),
-            ["a date", "a timestamp", "a local-timestamp", "a decimal", "bytes", "a uuid", "a string", "an int", "a union"]
+            [
+                "a date",
+                "a timestamp",
+                "a local-timestamp",
+                "a decimal",
+                "bytes",
+                "a uuid",
+                "a string",
+                "an int",
+                "a union"
+            ]
         );
     }
 

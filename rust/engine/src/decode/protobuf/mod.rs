@@ -45,7 +45,8 @@ impl ProtobufReader {
         let types: Vec<DataType> = schema.fields().iter().map(|field| field.data_type().clone()).collect();
         let tree = paths::levels(&names, max_depth)?;
         let message = message(options)?;
-        let plan = Plan::new(&message, &tree, &types).map_err(|misfit| refused(&misfit, &names, &types, &tree, &message))?;
+        let plan =
+            Plan::new(&message, &tree, &types).map_err(|misfit| refused(&misfit, &names, &types, &tree, &message))?;
         // The path alternates between the kind of thing (a message) and its number.
         let indexes = message.path().iter().skip(1).step_by(2).map(|&index| i64::from(index)).collect();
         let walk = Walk::new(plan.levels.len(), max_depth);

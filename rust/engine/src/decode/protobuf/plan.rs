@@ -126,11 +126,7 @@ impl Level {
 
 impl Plan {
     /// What is done with the fields of `message`.
-    pub(super) fn new(
-        message: &MessageDescriptor,
-        tree: &[paths::Level],
-        types: &[DataType],
-    ) -> Result<Self, Misfit> {
+    pub(super) fn new(message: &MessageDescriptor, tree: &[paths::Level], types: &[DataType]) -> Result<Self, Misfit> {
         let levels = tree.iter().map(|_| Level::default()).collect();
         let mut planner = Planner { tree, types, plan: Self { levels, fills: Vec::new() } };
         let keys = tree.first().map(|level| level.keys.as_slice()).unwrap_or_default();

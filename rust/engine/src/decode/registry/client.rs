@@ -62,10 +62,7 @@ impl Client {
                     .with_hint("set it on the driver and, on a cluster, on every executor")
             })?;
         }
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::NativeTls)
-            .root_certs(RootCerts::PlatformVerifier)
-            .build();
+        let tls = TlsConfig::builder().provider(TlsProvider::NativeTls).root_certs(RootCerts::PlatformVerifier).build();
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(3)
@@ -115,7 +112,9 @@ impl Client {
             .config()
             .timeout_global(Some(timeout))
             .build();
-        if let Some(login) = self.authorization().map_err(|message| Failure::Lasting(RegistryError::Refused(message)))? {
+        if let Some(login) =
+            self.authorization().map_err(|message| Failure::Lasting(RegistryError::Refused(message)))?
+        {
             request = request.header("Authorization", login);
         }
         let mut response = request.call().map_err(|error| Failure::Passing(error.to_string()))?;

@@ -103,12 +103,7 @@ impl Registry {
     pub fn shared(options: &RegistryOptions) -> Result<Arc<Self>, SpecError> {
         let client = Client::new(options.clone())?;
         let fresh = || {
-            Arc::new(Self {
-                client,
-                schemas: Mutex::default(),
-                unknown: Mutex::default(),
-                subjects: Mutex::default(),
-            })
+            Arc::new(Self { client, schemas: Mutex::default(), unknown: Mutex::default(), subjects: Mutex::default() })
         };
         Ok(Arc::clone(lock(&SHARED).entry(options.clone()).or_insert_with(fresh)))
     }
