@@ -483,7 +483,7 @@ def test_protobuf_gives_what_googles_protobuf_gives(firesteel: Path, tmp_path: P
     source: dict[str, Any] = {"format": "protobuf", "schema": columns}
     source["protobuf"] = {"descriptor_file": "pay.desc", "message": "acme.Payment"}
     pipeline(tmp_path, source, output)
-    scored = Scored(firesteel, tmp_path, [*records, b"\x0a", b"\x52\x01\xff"]).ok()
+    scored = Scored(firesteel, tmp_path, [*records, b"\x52\x7f", b"\x52\x01\xff"]).ok()
     assert scored.rows == wanted
     assert [row["code"] for row in scored.rejected] == ["MALFORMED", "INVALID_UTF8"]
     # Without a schema all that can be columns are; Confluent's header is passed over.

@@ -148,3 +148,43 @@ pub(super) fn describe(input: &InputSpec) -> Option<String> {
         Format::Protobuf => input.protobuf.as_ref().map(|protobuf| format!("message {}", protobuf.message)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const YAML: &str = "name: t
+input: {format: avro, avro: {schema_file: a.avsc}}
+features: {twice: 2 * amount}
+output: [id, m.lat, twice]
+";
+    const SCHEMA: &str = r#"{"type":"record","name":"r","fields":[{"name":"id","type":"long"},
+        {"name":"list","type":{"type":"array","items":"int"}},{"name":"amount","type":["null","double"]},
+        {"name":"m","type":{"type":"record","name":"M","fields":[{"name":"lat","type":"float"}]}}]}"#;
+
+    #[test]
+    fn a_schema_file_is_put_in_and_says_what_the_columns_are() {
+        let mut spec = PipelineSpec::from_yaml(YAML, "t.yaml").unwrap();
+        complete(&mut spec, &[STANDARD.encode(SCHEMA)]).unwrap();
+        assert_eq!(spec.input.schema.to_string(), "id BIGINT, amount DOUBLE, m STRUCT<lat: FLOAT>");
+        assert!(spec.input.files().is_empty());
+        // What crosses to executors is whole.
+        let crossed = PipelineSpec::from_json(&spec.to_json()).unwrap();
+        assert_eq!(decode_options(&crossed.input).unwrap().avro.schema.as_deref(), Some(SCHEMA));
+        complete(&mut spec, &[]).unwrap();
+    }
+
+    #[test]
+    fn names_are_checked_as_soon_as_the_columns_are_known() {
+        let mut spec = PipelineSpec::from_yaml(&YAML.replace("m.lat", "m.latt"), "t.yaml").unwrap();
+        let faults = complete(&mut spec, &[STANDARD.encode(SCHEMA)]).unwrap_err();
+        assert_eq!(
+            faults.to_string(),
+            "t.yaml:4:14: UNKNOWN_COLUMN: output[1]: there is no column m.latt (did you mean m.lat?)"
+        );
+        let mut spec = PipelineSpec::from_yaml(YAML, "t.yaml").unwrap();
+        assert_eq!(complete(&mut spec, &[]).unwrap_err().0[0].condition, "INTERNAL");
+        assert_eq!(complete(&mut spec, &[STANDARD.encode("{")]).unwrap_err().0[0].condition, "BAD_AVRO_SCHEMA");
+    }
+}
