@@ -149,6 +149,25 @@ def test_a_spec_becomes_yaml_that_any_reader_reads_back() -> None:
     assert list(yaml.safe_load(full_spec().to_yaml())["features"]) == ["on", "größe_log"]
 
 
+def test_binary_formats_bring_their_blocks() -> None:
+    registry = firesteel.Registry("https://r:8081", username="me", password="${env:PASSWORD}")
+    spec = firesteel.PipelineSpec(
+        name="a", schema="", models=[], output=["id"], format="avro", avro=firesteel.Avro(registry=registry)
+    )
+    read = yaml.safe_load(spec.to_yaml())
+    assert read["input"] == {
+        "format": "avro",
+        "avro": {"registry": {"url": "https://r:8081", "username": "me", "password": "${env:PASSWORD}"}},
+    }
+    protobuf = firesteel.Protobuf("acme.Payment", descriptor_file="pay.desc", framing="confluent")
+    spec = firesteel.PipelineSpec("a", "id BIGINT", [], ["id"], "protobuf", protobuf=protobuf)
+    assert yaml.safe_load(spec.to_yaml())["input"]["protobuf"] == {
+        "message": "acme.Payment",
+        "descriptor_file": "pay.desc",
+        "framing": "confluent",
+    }
+
+
 def test_save_writes_the_file_and_names_it(tmp_path: Path) -> None:
     pipeline = full_spec().save(tmp_path / "p.yaml")
     assert pipeline == firesteel.Pipeline(str(tmp_path / "p.yaml"))

@@ -24,9 +24,10 @@ from firesteel.errors import (
 )
 from firesteel.functions import accepted, predict, rejected
 from firesteel.pipeline import Pipeline
-from firesteel.spec import Check, Fill, Model, PipelineSpec, Require
+from firesteel.spec import Avro, Check, Fill, Model, PipelineSpec, Protobuf, Registry, Require
 
 __all__ = [
+    "Avro",
     "Check",
     "Fill",
     "FiresteelError",
@@ -36,6 +37,8 @@ __all__ = [
     "Pipeline",
     "PipelineError",
     "PipelineSpec",
+    "Protobuf",
+    "Registry",
     "Require",
     "VersionMismatchError",
     "__version__",

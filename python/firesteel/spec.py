@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from firesteel.pipeline import Pipeline
 
-__all__ = ["Check", "Fill", "Model", "PipelineSpec", "Require"]
+__all__ = ["Avro", "Check", "Fill", "Model", "PipelineSpec", "Protobuf", "Registry", "Require"]
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,91 @@ class Model:
 
 
 @dataclass(frozen=True)
+class Registry:
+    """A schema registry that follows Confluent's REST API.
+
+    Secrets are references, ``${env:NAME}`` or ``${file:PATH}``, looked up where they are needed; the engine refuses
+    a secret itself.
+
+    Parameters
+    ----------
+    url : str
+        Address, such as ``"https://registry:8081"``.
+    subject : str, optional
+        Without a schema: the newest schema of this subject says what the columns are.
+    username, password : str, optional
+        Basic authentication: a user, and where the password stands.
+    bearer_token : str, optional
+        Where a bearer token stands.
+    timeout_s : int, optional
+        Longest time for one question, in seconds. Default 30.
+    """
+
+    url: str
+    subject: str | None = None
+    username: str | None = None
+    password: str | None = None
+    bearer_token: str | None = None
+    timeout_s: int | None = None
+
+
+@dataclass(frozen=True)
+class Avro:
+    """Which schemas Avro records are written by.
+
+    Parameters
+    ----------
+    schema : str, optional
+        JSON text of the schema of all records; with `registry`, of the reader.
+    schema_file : str, optional
+        The same from a file, relative to the pipeline file.
+    registry : Registry, optional
+        Records are in Confluent's wire format, and their schemas are asked for here.
+
+    Examples
+    --------
+    >>> Avro(schema_file="payments.avsc").schema_file
+    'payments.avsc'
+    """
+
+    schema: str | None = None
+    schema_file: str | None = None
+    registry: Registry | None = None
+
+
+@dataclass(frozen=True)
+class Protobuf:
+    """Which message Protobuf records hold.
+
+    Parameters
+    ----------
+    message : str
+        Full name of the message.
+    descriptor_file : str, optional
+        What ``protoc --include_imports --descriptor_set_out=FILE`` wrote, relative to the pipeline file.
+    descriptor : str, optional
+        The same in base64.
+    framing : {"bare", "confluent"}
+        What stands in front of the message. Default "bare".
+    """
+
+    message: str
+    descriptor_file: str | None = None
+    descriptor: str | None = None
+    framing: Literal["bare", "confluent"] = "bare"
+
+
+def _given(block: Avro | Protobuf | Registry) -> dict[str, Any]:
+    """Give the keys that differ from their defaults, in the order of the class."""
+    entry: dict[str, Any] = {}
+    for key in fields(block):
+        value = getattr(block, key.name)
+        if value != key.default:
+            entry[key.name] = _given(value) if isinstance(value, Registry) else value
+    return entry
+
+
+@dataclass(frozen=True)
 class PipelineSpec:
     """A pipeline file's content, with the file's own names.
 
@@ -112,17 +197,22 @@ class PipelineSpec:
     name : str
         Name of the pipeline.
     schema : str
-        Spark DDL of the input, such as ``"id BIGINT, ts TIMESTAMP, amount DOUBLE"``.
+        Spark DDL of the input, such as ``"id BIGINT, ts TIMESTAMP, amount DOUBLE"``. Empty with Avro or Protobuf: all
+        that can be columns.
     models : sequence of Model
         At least one.
     output : sequence of str
         The columns to give.
-    format : {"json", "csv"}
+    format : {"json", "csv", "avro", "protobuf"}
         How the record's bytes are written. Default "json".
     clean : sequence of Require, Check or Fill, optional
         Applied in order.
     features : mapping of str to str, optional
         New column to Spark SQL expression, in order.
+    avro : Avro, optional
+        Needed with ``format="avro"``.
+    protobuf : Protobuf, optional
+        Needed with ``format="protobuf"``.
 
     Examples
     --------
@@ -153,13 +243,22 @@ class PipelineSpec:
     schema: str
     models: Sequence[Model]
     output: Sequence[str]
-    format: Literal["json", "csv"] = "json"
+    format: Literal["json", "csv", "avro", "protobuf"] = "json"
     clean: Sequence[Require | Check | Fill] = ()
     features: Mapping[str, str] = field(default_factory=dict)
+    avro: Avro | None = None
+    protobuf: Protobuf | None = None
 
     def to_yaml(self) -> str:
         """Write the pipeline file's text; the same spec gives the same text."""
-        document: dict[str, Any] = {"name": self.name, "input": {"format": self.format, "schema": self.schema}}
+        columns: dict[str, Any] = {"format": self.format}
+        if self.schema:
+            columns["schema"] = self.schema
+        if self.avro:
+            columns["avro"] = _given(self.avro)
+        if self.protobuf:
+            columns["protobuf"] = _given(self.protobuf)
+        document: dict[str, Any] = {"name": self.name, "input": columns}
         if self.clean:
             document["clean"] = [rule._yaml() for rule in self.clean]
         if self.features:

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use firesteel_engine::{
     error::{SpecErrors, StageError},
     model::{registry, runtime},
-    pipeline::{InputMode, Prepared, prepare_pipeline, unreadable_model},
+    pipeline::{InputMode, Prepared, prepare_pipeline, unreadable_file},
     spec::PipelineSpec,
 };
 
@@ -32,19 +33,30 @@ impl PipelineArgs {
             runtime::init(&self.onnxruntime_library()?)?;
         }
         let folder = self.file.parent().unwrap_or(Path::new(""));
-        let mut hashes = Vec::with_capacity(spec.models.len());
+        let mut found = Vec::with_capacity(spec.models.len() + 1);
         let mut faults = Vec::new();
         for (position, model) in spec.models.iter().enumerate() {
             let file = folder.join(&model.uri);
             match load(&file) {
-                Ok(sha256) => hashes.push(sha256),
-                Err(message) => faults.push(unreadable_model(&spec, position, &message, &beside(&file))),
+                Ok(sha256) => found.push(sha256),
+                Err(message) => faults.push(unreadable_file(&spec, position, &message, &beside(&file, ".onnx"))),
+            }
+        }
+        for (position, named) in spec.input.files().into_iter().enumerate() {
+            let file = folder.join(&named.file);
+            match std::fs::read(&file) {
+                Ok(bytes) => found.push(STANDARD.encode(bytes)),
+                Err(error) => {
+                    let message = format!("{}: {error}", file.display());
+                    let position = spec.models.len() + position;
+                    faults.push(unreadable_file(&spec, position, &message, &beside(&file, "")));
+                }
             }
         }
         if !faults.is_empty() {
             return Err(SpecErrors(faults).into());
         }
-        Ok(prepare_pipeline(&yaml, &file, &hashes, InputMode::Bytes)?)
+        Ok(prepare_pipeline(&yaml, &file, &found, InputMode::Bytes)?)
     }
 
     fn onnxruntime_library(&self) -> Result<PathBuf, CliError> {
@@ -60,12 +72,12 @@ impl PipelineArgs {
     }
 }
 
-/// Names of the model files in the folder of `file`.
-fn beside(file: &Path) -> Vec<String> {
+/// Names of the files in the folder of `file` that end with `suffix`.
+fn beside(file: &Path, suffix: &str) -> Vec<String> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    names.filter(|name| name.ends_with(".onnx")).collect()
+    names.filter(|name| name.ends_with(suffix)).collect()
 }
 
 /// Loads one model; gives its hash.

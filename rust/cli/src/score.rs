@@ -15,6 +15,7 @@ use arrow::{
     error::ArrowError,
 };
 use arrow_json::{LineDelimitedWriter, WriterBuilder, writer::LineDelimited};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use firesteel_engine::{
     error::{SpecError, SpecErrors, StageError},
     pipeline::{Call, Compiled, REJECTED},
@@ -34,6 +35,9 @@ pub(crate) struct ScoreArgs {
     /// File of records, one per line
     #[arg(long = "in", value_name = "FILE")]
     input: PathBuf,
+    /// Each line is a record in base64, as binary formats need it; so are the raw bytes of rejected rows
+    #[arg(long)]
+    base64: bool,
     /// Write the accepted rows to this file, one JSON object per line
     #[arg(long, value_name = "FILE.jsonl")]
     out: PathBuf,
@@ -52,7 +56,7 @@ pub(crate) fn run(args: &ScoreArgs) -> Result<(), CliError> {
         .map_err(|error| SpecErrors::from(SpecError::new("INTERNAL", "", error.to_string())))?;
     let mut runner = Compiled::new(&call)?.runner()?;
 
-    let mut records = Records::open(&args.input)?;
+    let mut records = Records::open(&args.input, args.base64)?;
     let progress = progress_bar(args)?;
     let mut accepted = JsonLines::create(&args.out)?;
     let mut rejected = args.rejected.as_deref().map(JsonLines::create).transpose()?;
@@ -65,7 +69,7 @@ pub(crate) fn run(args: &ScoreArgs) -> Result<(), CliError> {
         accepted.write(&kept)?;
         count(&refused, &mut reasons);
         if let Some(file) = &mut rejected {
-            file.write(&readable(&refused).map_err(StageError::from)?)?;
+            file.write(&readable(&refused, args.base64).map_err(StageError::from)?)?;
         }
         progress.set_position(records.bytes);
     }
@@ -95,13 +99,14 @@ struct Records {
     name: String,
     file: BufReader<File>,
     line: Vec<u8>,
+    is_base64: bool,
     rows: i64,
     bytes: u64,
     schema: SchemaRef,
 }
 
 impl Records {
-    fn open(path: &Path) -> Result<Self, CliError> {
+    fn open(path: &Path, is_base64: bool) -> Result<Self, CliError> {
         let file = File::open(path).map_err(CliError::file(path))?;
         let schema = Schema::new(vec![
             Field::new("value", DataType::Binary, true),
@@ -114,6 +119,7 @@ impl Records {
             name: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
             file: BufReader::with_capacity(1 << 20, file),
             line: Vec::new(),
+            is_base64,
             rows: 0,
             bytes: 0,
             schema: Arc::new(schema),
@@ -133,7 +139,15 @@ impl Records {
             self.bytes += read as u64;
             self.rows += 1;
             let text = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
-            values.append_value(text.strip_suffix(b"\r").unwrap_or(text));
+            let text = text.strip_suffix(b"\r").unwrap_or(text);
+            if self.is_base64 {
+                let value = STANDARD.decode(text).map_err(|error| {
+                    CliError::Usage(format!("{}: line {} is no base64: {error}", self.path.display(), self.rows))
+                })?;
+                values.append_value(value);
+            } else {
+                values.append_value(text);
+            }
         }
         let values: BinaryArray = values.finish();
         if values.is_empty() {
@@ -166,11 +180,13 @@ fn count(refused: &RecordBatch, reasons: &mut BTreeMap<String, u64>) {
     }
 }
 
-/// The same rows with the raw bytes as text; what is not UTF-8 becomes a replacement character.
-fn readable(refused: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+/// The same rows with the raw bytes as text: in base64, or as they are, and what is not UTF-8 becomes a replacement
+/// character.
+fn readable(refused: &RecordBatch, is_base64: bool) -> Result<RecordBatch, ArrowError> {
     let position = refused.schema().index_of("raw")?;
     let raw = refused.column(position).as_binary::<i32>();
-    let text: StringArray = raw.iter().map(|value| value.map(String::from_utf8_lossy)).collect();
+    let shown = |value| if is_base64 { STANDARD.encode(value).into() } else { String::from_utf8_lossy(value) };
+    let text: StringArray = raw.iter().map(|value| value.map(shown)).collect();
     let mut fields = refused.schema().fields().to_vec();
     fields[position] = Arc::new(Field::new("raw", DataType::Utf8, true));
     let mut columns = refused.columns().to_vec();

@@ -148,6 +148,15 @@ pub enum StageError {
     /// ONNX Runtime's library could not be loaded.
     #[error("ONNX_RUNTIME: {0}")]
     Runtime(String),
+    /// The schema registry gave no answer in time.
+    #[error("REGISTRY_UNREACHABLE: {0}")]
+    RegistryUnreachable(String),
+    /// The schema registry refused us.
+    #[error("REGISTRY_REFUSED: {0}")]
+    RegistryRefused(String),
+    /// The schema registry's answer makes no sense.
+    #[error("REGISTRY_ANSWER: {0}")]
+    RegistryAnswer(String),
     /// An Arrow kernel failed.
     #[error("ARROW: {0}")]
     Arrow(#[from] arrow::error::ArrowError),

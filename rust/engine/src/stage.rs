@@ -31,6 +31,8 @@ pub enum RejectCode {
     DuplicateKey,
     /// A CSV record with another number of fields than the schema.
     WrongFieldCount,
+    /// A record of a schema that the schema registry does not know, or that cannot be read.
+    UnknownSchema,
     /// A required column is null or missing.
     RequiredMissing,
     /// A `check` rule was false or null.
@@ -45,7 +47,7 @@ pub enum RejectCode {
 
 impl RejectCode {
     /// Every code, for docs and for counters indexed by [`RejectCode::index`].
-    pub const ALL: [RejectCode; 16] = [
+    pub const ALL: [RejectCode; 17] = [
         Self::Tombstone,
         Self::EmptyValue,
         Self::Malformed,
@@ -57,6 +59,7 @@ impl RejectCode {
         Self::BadTimestamp,
         Self::DuplicateKey,
         Self::WrongFieldCount,
+        Self::UnknownSchema,
         Self::RequiredMissing,
         Self::CheckFailed,
         Self::ExpressionFailed,
@@ -78,6 +81,7 @@ impl RejectCode {
             Self::BadTimestamp => "BAD_TIMESTAMP",
             Self::DuplicateKey => "DUPLICATE_KEY",
             Self::WrongFieldCount => "WRONG_FIELD_COUNT",
+            Self::UnknownSchema => "UNKNOWN_SCHEMA",
             Self::RequiredMissing => "REQUIRED_MISSING",
             Self::CheckFailed => "CHECK_FAILED",
             Self::ExpressionFailed => "EXPRESSION_FAILED",

@@ -71,18 +71,19 @@ pub(crate) fn parse_spec(yaml: &str, file: &str) -> Result<String, BridgeError> 
     Ok(PipelineSpec::from_yaml(yaml, file)?.to_json())
 }
 
-/// The fault of a model of a pipeline that the caller could not read, at its place in the file.
+/// The fault of a file that a pipeline names and the caller could not read, at its place. The models are counted first.
 pub(crate) fn model_fault(yaml: &str, file: &str, position: usize, message: &str, there: &[String]) -> BridgeError {
     match PipelineSpec::from_yaml(yaml, file) {
-        Ok(spec) => SpecErrors(vec![pipeline::unreadable_model(&spec, position, message, there)]).into(),
+        Ok(spec) => SpecErrors(vec![pipeline::unreadable_file(&spec, position, message, there)]).into(),
         Err(faults) => faults.into(),
     }
 }
 
-/// Checks a pipeline against its loaded models; JSON of a [`Prepared`].
-pub(crate) fn prepare_pipeline(yaml: &str, file: &str, sha256s: &[String], typed: bool) -> Result<String, BridgeError> {
+/// Checks a pipeline against its loaded models and the files of its input, see [`pipeline::prepare_pipeline`]; JSON of
+/// a [`Prepared`].
+pub(crate) fn prepare_pipeline(yaml: &str, file: &str, found: &[String], typed: bool) -> Result<String, BridgeError> {
     let mode = if typed { InputMode::Typed } else { InputMode::Bytes };
-    json(&pipeline::prepare_pipeline(yaml, file, sha256s, mode)?)
+    json(&pipeline::prepare_pipeline(yaml, file, found, mode)?)
 }
 
 /// Checks the call of one loaded model; `arguments` are names and DDL types. JSON of a [`Prepared`].

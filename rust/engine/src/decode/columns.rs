@@ -95,6 +95,33 @@ impl Columns {
         Some(&mut column.store)
     }
 
+    /// The column's store, to push exactly one value to, whether or not this record named the column before: what it
+    /// put there is forgotten. For formats in which the last value wins.
+    #[inline(always)]
+    pub(super) fn name_anew(&mut self, column: usize) -> Option<&mut Store> {
+        if self.is_named(column) {
+            self.unname(column);
+        }
+        self.name(column)
+    }
+
+    /// Whether this record named the column.
+    #[inline(always)]
+    pub(super) fn is_named(&self, column: usize) -> bool {
+        self.columns.get(column).is_some_and(|column| column.named_in == self.record)
+    }
+
+    /// Forgets what this record put into the column.
+    #[inline(never)]
+    pub(super) fn unname(&mut self, column: usize) {
+        let (record, rows) = (self.record, self.rows);
+        if let Some(found) = self.columns.get_mut(column).filter(|column| column.named_in == record) {
+            found.store.truncate(rows);
+            found.named_in = 0;
+            self.named -= 1;
+        }
+    }
+
     /// Null for a column that was just named; `at` is where the null stands.
     pub(super) fn push_null(&mut self, column: usize, at: usize) -> Parsed<()> {
         match self.columns.get_mut(column) {

@@ -4,16 +4,21 @@ use arrow::array::{Array, BinaryArray};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
+use super::avro::AvroReader;
 use super::columns::Columns;
 use super::csv::CsvReader;
 use super::fault::{Fault, Parsed};
 use super::json::JsonReader;
 use super::options::{DecodeOptions, Format};
+use super::protobuf::ProtobufReader;
 use super::text::type_name;
 use crate::error::{SpecError, StageError};
 use crate::stage::{RejectCode, RejectedRow, Staged};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// Nesting of binary records costs call stack, and a Java thread has 1 MB of it: `max_depth` beyond this counts as this.
+const MAX_BINARY_DEPTH: usize = 256;
 
 /// Decodes values into the columns of a schema. Guarantees: 1. input order kept; 2. rows in = rows kept + rows
 /// rejected; 3. a row's result depends on its own bytes alone, not on its neighbours or the batch.
@@ -29,10 +34,13 @@ pub struct Decoder {
 enum Reader {
     Json(JsonReader),
     Csv(Box<CsvReader>),
+    Avro(Box<AvroReader>),
+    Protobuf(Box<ProtobufReader>),
 }
 
 impl Decoder {
-    /// A decoder for the columns of `schema`. For JSON, a column is named by the dotted path of keys that lead to it.
+    /// A decoder for the columns of `schema`. Except in CSV, a column is named by the dotted path of keys or fields that
+    /// lead to it.
     ///
     /// Fails on options out of range, on a type that records cannot hold, and on names that cannot all be columns.
     pub fn try_new(options: &DecodeOptions, schema: &SchemaRef) -> Result<Self, SpecError> {
@@ -48,6 +56,14 @@ impl Decoder {
         let reader = match options.format {
             Format::Json => Reader::Json(JsonReader::try_new(&names, options.max_depth)?),
             Format::Csv => Reader::Csv(Box::new(CsvReader::try_new(&names, &options.csv)?)),
+            Format::Avro => {
+                let depth = options.max_depth.min(MAX_BINARY_DEPTH);
+                Reader::Avro(Box::new(AvroReader::try_new(schema, &options.avro, depth)?))
+            }
+            Format::Protobuf => {
+                let depth = options.max_depth.min(MAX_BINARY_DEPTH);
+                Reader::Protobuf(Box::new(ProtobufReader::try_new(schema, &options.protobuf, depth)?))
+            }
         };
         Ok(Self { schema: schema.clone(), max_record_bytes: options.max_record_bytes, reader, columns })
     }
@@ -62,12 +78,17 @@ impl Decoder {
         // Nothing may be left of a batch that failed half-way.
         self.columns.clear();
         self.columns.reserve(values.len());
-        let is_ascii = is_ascii(values);
+        let is_ascii = matches!(self.reader, Reader::Json(_) | Reader::Csv(_)) && is_ascii(values);
         let mut rejected = Vec::new();
         for (row, value) in values.iter().enumerate() {
             self.columns.begin_row();
             if let Err(fault) = self.read(value, is_ascii) {
                 self.columns.roll_back();
+                if let Reader::Avro(reader) = &mut self.reader
+                    && let Some(failure) = reader.take_failure()
+                {
+                    return Err(failure);
+                }
                 rejected.push(self.rejected(row, &fault)?);
             }
         }
@@ -91,19 +112,11 @@ impl Decoder {
         if bytes.len() > self.max_record_bytes {
             return Err(too_large(bytes.len(), self.max_record_bytes));
         }
-        let mut start = 0;
-        if !is_ascii {
-            check_utf8(bytes)?;
-            if bytes.starts_with(BYTE_ORDER_MARK) {
-                start = BYTE_ORDER_MARK.len();
-            }
-        }
-        if bytes.get(start).is_none_or(|&byte| byte <= b' ') && is_blank(bytes, start) {
-            return Err(Fault::whole(RejectCode::EmptyValue, "the value is empty or only white space"));
-        }
         match &mut self.reader {
-            Reader::Json(reader) => reader.read(bytes, start, &mut self.columns),
-            Reader::Csv(reader) => reader.read(bytes, start, &mut self.columns),
+            Reader::Json(reader) => reader.read(bytes, text_start(bytes, is_ascii)?, &mut self.columns),
+            Reader::Csv(reader) => reader.read(bytes, text_start(bytes, is_ascii)?, &mut self.columns),
+            Reader::Avro(reader) => reader.read(bytes, &mut self.columns),
+            Reader::Protobuf(reader) => reader.read(bytes, &mut self.columns),
         }
     }
 
@@ -113,10 +126,28 @@ impl Decoder {
             (Some(field), _) => (field.name().as_str(), self.columns.type_name(subject)),
             (None, Reader::Json(reader)) => (reader.path(subject - self.schema.fields().len()), "an object"),
             (None, Reader::Csv(_)) => ("", ""),
+            (None, Reader::Avro(reader)) => (reader.path(subject - self.schema.fields().len()), "a record"),
+            (None, Reader::Protobuf(reader)) => (reader.path(subject - self.schema.fields().len()), "a message"),
         };
         let row = u32::try_from(row).map_err(|_| StageError::internal("decode", "more than 2^32 rows in a batch"))?;
         Ok(RejectedRow { row, code: fault.code(), message: fault.message(name) })
     }
+}
+
+/// Where a text record starts, behind a byte order mark.
+#[inline(always)]
+fn text_start(bytes: &[u8], is_ascii: bool) -> Parsed<usize> {
+    let mut start = 0;
+    if !is_ascii {
+        check_utf8(bytes)?;
+        if bytes.starts_with(BYTE_ORDER_MARK) {
+            start = BYTE_ORDER_MARK.len();
+        }
+    }
+    if bytes.get(start).is_none_or(|&byte| byte <= b' ') && is_blank(bytes, start) {
+        return Err(Fault::whole(RejectCode::EmptyValue, "the value is empty or only white space"));
+    }
+    Ok(start)
 }
 
 /// Whether all values of the batch are ASCII, and so UTF-8 without a byte order mark: one pass over one buffer

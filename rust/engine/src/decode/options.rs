@@ -1,5 +1,6 @@
 //! How the bytes are to be read: format, limits and the punctuation of CSV.
 
+use super::registry::RegistryOptions;
 use crate::error::SpecError;
 
 /// Largest record taken unless the author says otherwise, in bytes (16 MiB).
@@ -16,6 +17,50 @@ pub enum Format {
     Json,
     /// One CSV record per record, fields in the schema's order.
     Csv,
+    /// One Avro datum per record, perhaps with the id of its schema in front.
+    Avro,
+    /// One Protobuf message per record.
+    Protobuf,
+}
+
+/// What stands in front of a binary record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Framing {
+    /// Nothing.
+    #[default]
+    Bare,
+    /// Confluent's header: a zero byte, a schema id, and for Protobuf which message of the schema it is.
+    Confluent,
+}
+
+/// Which schemas Avro records are written by.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AvroOptions {
+    /// JSON text of a schema: without a registry the one that all records are written by, else the reader's own.
+    pub schema: Option<String>,
+    /// Records are in Confluent's wire format, and their schemas are asked for here.
+    pub registry: Option<RegistryOptions>,
+}
+
+/// Which message Protobuf records hold.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct ProtobufOptions {
+    /// A `FileDescriptorSet` with all imports.
+    pub descriptor: Vec<u8>,
+    /// Full name of the message.
+    pub message: String,
+    /// What stands in front of the message.
+    pub framing: Framing,
+}
+
+impl std::fmt::Debug for ProtobufOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProtobufOptions")
+            .field("descriptor", &format_args!("{} bytes", self.descriptor.len()))
+            .field("message", &self.message)
+            .field("framing", &self.framing)
+            .finish()
+    }
 }
 
 /// What a [`Decoder`](super::Decoder) is built from, besides the schema.
@@ -23,8 +68,12 @@ pub enum Format {
 pub struct DecodeOptions {
     /// Format of the value bytes.
     pub format: Format,
-    /// Punctuation of CSV; unused for JSON.
+    /// Punctuation of CSV; unused for other formats.
     pub csv: CsvOptions,
+    /// Schemas of Avro; unused for other formats.
+    pub avro: AvroOptions,
+    /// Message of Protobuf; unused for other formats.
+    pub protobuf: ProtobufOptions,
     /// Deepest nesting of objects and arrays that is taken, at least 1. Deeper records are rejected as `TOO_DEEP`.
     pub max_depth: usize,
     /// Longest record that is taken, in bytes, at least 1. Longer ones are rejected as `TOO_LARGE`, unread.
@@ -36,6 +85,8 @@ impl Default for DecodeOptions {
         Self {
             format: Format::Json,
             csv: CsvOptions::default(),
+            avro: AvroOptions::default(),
+            protobuf: ProtobufOptions::default(),
             max_depth: DEFAULT_MAX_DEPTH,
             max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
         }

@@ -45,8 +45,8 @@ impl<T: Copy + Default> Fixed<T> {
     }
 }
 
-/// Values of many widths, end to end. Rows never hold more bytes than the records they came from, and those have
-/// 32-bit offsets, so the offsets here cannot overflow.
+/// Values of many widths, end to end. Rows of text formats never hold more bytes than the records they came from, and
+/// those have 32-bit offsets; names of enum values and defaults can be longer, so [`Store::take`] checks.
 #[derive(Debug)]
 pub(super) struct Bytes {
     data: Vec<u8>,
@@ -95,14 +95,17 @@ impl Bytes {
         cut_nulls(&mut self.nulls, rows);
     }
 
-    fn take(&mut self) -> (OffsetBuffer<i32>, Buffer, Option<NullBuffer>) {
+    fn take(&mut self) -> Result<(OffsetBuffer<i32>, Buffer, Option<NullBuffer>), ArrowError> {
         let rows = self.rows();
+        if i32::try_from(self.data.len()).is_err() {
+            return Err(ArrowError::OffsetOverflowError(self.data.len()));
+        }
         let bytes = std::mem::take(self);
         // The next batch is likely to be as long as this one.
         self.data.reserve(bytes.data.len());
         let mut nulls = bytes.nulls;
         let nulls = take_nulls(&mut nulls, rows);
-        (OffsetBuffer::new(ScalarBuffer::from(bytes.offsets)), Buffer::from_vec(bytes.data), nulls)
+        Ok((OffsetBuffer::new(ScalarBuffer::from(bytes.offsets)), Buffer::from_vec(bytes.data), nulls))
     }
 }
 
@@ -239,11 +242,11 @@ impl Store {
             Self::Float32(column) => Arc::new(primitive::<Float32Type>(column)?),
             Self::Float64(column) => Arc::new(primitive::<Float64Type>(column)?),
             Self::Text(column) => {
-                let (offsets, data, nulls) = column.take();
+                let (offsets, data, nulls) = column.take()?;
                 Arc::new(StringArray::try_new(offsets, data, nulls)?)
             }
             Self::Binary(column) => {
-                let (offsets, data, nulls) = column.take();
+                let (offsets, data, nulls) = column.take()?;
                 Arc::new(BinaryArray::try_new(offsets, data, nulls)?)
             }
             Self::Date(column) => Arc::new(primitive::<Date32Type>(column)?),

@@ -13,17 +13,18 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use super::call::{Call, InputMode};
 use super::describe::Plan;
+use super::input::{self, decode_options};
 use super::ledger::Ledger;
 use super::pool::{Pool, RunnerLease};
 use super::predict::PredictRunner;
 use super::rejected::{self, RejectedColumn, rejected_field};
 use super::runner::{Runner, StageTimes, check};
 use crate::clean::{Clean, without_marks};
-use crate::decode::{self, DecodeOptions, Decoder};
+use crate::decode::Decoder;
 use crate::error::{SpecError, SpecErrors, StageError};
 use crate::features::Features;
 use crate::model::{Outputs, Scorer, ScorerOptions, registry};
-use crate::spec::{CleanRule, Format, InputSpec, NOT_NULL_KEY, PipelineSpec, names};
+use crate::spec::{CleanRule, NOT_NULL_KEY, PipelineSpec, names};
 
 /// A call that was checked against this process: its models are loaded, its expressions compile.
 #[derive(Debug, Clone)]
@@ -173,7 +174,7 @@ impl PipelineRunner {
     fn try_new(spec: &PipelineSpec, mode: InputMode) -> Result<Self, SpecErrors> {
         let leaves = Arc::clone(spec.input.schema.leaves());
         let decoder = match mode {
-            InputMode::Bytes => Some(Decoder::try_new(&decode_options(&spec.input), &leaves)?),
+            InputMode::Bytes => Some(Decoder::try_new(&decode_options(&spec.input)?, &leaves)?),
             InputMode::Typed => None,
         };
         // Rules change no columns, so that faults of both stages can be told at once.
@@ -274,7 +275,12 @@ impl PipelineRunner {
         let mut plan = Plan::default();
         plan.stage("pipeline", &spec.name);
         match mode {
-            InputMode::Bytes => plan.stage("decode", &format!("{:?}: {}", spec.input.format, spec.input.schema)),
+            InputMode::Bytes => {
+                plan.stage("decode", &format!("{:?}: {}", spec.input.format, spec.input.schema));
+                if let Some(detail) = input::describe(&spec.input) {
+                    plan.detail(&detail);
+                }
+            }
             InputMode::Typed => plan.stage("input", &format!("typed columns: {}", spec.input.schema)),
         }
         let declared = declared_not_null(&self.leaves);
@@ -322,26 +328,6 @@ fn describe_rule(rule: &CleanRule) -> String {
 fn declared_not_null(leaves: &SchemaRef) -> Vec<&str> {
     let declared = leaves.fields().iter().filter(|field| field.metadata().contains_key(NOT_NULL_KEY));
     declared.map(|field| field.name().as_str()).collect()
-}
-
-fn decode_options(input: &InputSpec) -> DecodeOptions {
-    let csv = input.csv.clone().unwrap_or_default();
-    DecodeOptions {
-        format: match input.format {
-            Format::Json => decode::Format::Json,
-            Format::Csv => decode::Format::Csv,
-        },
-        csv: decode::CsvOptions {
-            // The spec has checked that each is ASCII.
-            delimiter: csv.delimiter as u8,
-            quote: csv.quote as u8,
-            escape: csv.escape.map(|c| c as u8),
-            header: csv.header,
-            null_text: csv.null,
-        },
-        max_depth: input.max_depth,
-        max_record_bytes: input.max_record_bytes,
-    }
 }
 
 fn scorer(spec: &PipelineSpec, position: usize, features: &[String], schema: &SchemaRef) -> Result<Scorer, SpecError> {

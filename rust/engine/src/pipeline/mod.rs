@@ -7,6 +7,7 @@
 mod call;
 mod compile;
 mod describe;
+mod input;
 mod ledger;
 mod pool;
 mod predict;
@@ -19,6 +20,6 @@ pub use compile::{Compiled, PipelineRunner};
 pub use ledger::{Ledger, Rejection};
 pub use pool::RunnerLease;
 pub use predict::PredictRunner;
-pub use prepare::{prepare_pipeline, prepare_predict, unreadable_model};
+pub use prepare::{prepare_pipeline, prepare_predict, unreadable_file};
 pub use rejected::{REJECTED, rejected_field};
 pub use runner::{Runner, StageTimes};

@@ -6,10 +6,20 @@ use super::describe::ddl;
 use crate::error::{SpecError, SpecErrors};
 use crate::spec::{PipelineSpec, names};
 
-/// A model that could not be read, at its place in the file. `there` are the files beside it; the nearest is advised.
-pub fn unreadable_model(spec: &PipelineSpec, position: usize, message: &str, there: &[String]) -> SpecError {
-    let fault = SpecError::new("MODEL_UNREADABLE", format!("models[{position}].uri"), message);
-    let uri = spec.models.get(position).map_or("", |model| model.uri.as_str());
+/// A file that could not be read, at its place in the pipeline file. `position` counts the models and then
+/// [`crate::spec::InputSpec::files`]; `there` are the files beside it, and the nearest is advised.
+pub fn unreadable_file(spec: &PipelineSpec, position: usize, message: &str, there: &[String]) -> SpecError {
+    let files = spec.input.files();
+    let (fault, uri) = match (spec.models.get(position), position.checked_sub(spec.models.len())) {
+        (None, Some(file)) => {
+            let (key, name) = files.get(file).map_or(("input", ""), |file| (file.key, file.file.as_str()));
+            (SpecError::new("SCHEMA_UNREADABLE", key, message), name)
+        }
+        (model, _) => (
+            SpecError::new("MODEL_UNREADABLE", format!("models[{position}].uri"), message),
+            model.map_or("", |model| model.uri.as_str()),
+        ),
+    };
     let (folder, name) = uri.rfind('/').map_or(("", uri), |slash| uri.split_at(slash + 1));
     let others = there.iter().map(String::as_str).filter(|other| *other != name);
     spec.locate(match names::nearest(name, others) {
@@ -18,16 +28,19 @@ pub fn unreadable_model(spec: &PipelineSpec, position: usize, message: &str, the
     })
 }
 
-/// Checks a pipeline file whose models are loaded in this process; `sha256` has one hash per model, in file order.
+/// Checks a pipeline file whose models are loaded in this process. `found` has what the driver found for the files that
+/// the pipeline file names: one hash per model, in file order, then the content of each of
+/// [`crate::spec::InputSpec::files`] in base64.
 ///
 /// # Errors
 /// Every fault found, with file, line and column.
-pub fn prepare_pipeline(yaml: &str, file: &str, sha256: &[String], mode: InputMode) -> Result<Prepared, SpecErrors> {
+pub fn prepare_pipeline(yaml: &str, file: &str, found: &[String], mode: InputMode) -> Result<Prepared, SpecErrors> {
     let mut spec = PipelineSpec::from_yaml(yaml, file)?;
-    if sha256.len() != spec.models.len() {
-        let message = format!("{} models, but {} hashes were given", spec.models.len(), sha256.len());
+    let Some((sha256, files)) = found.split_at_checked(spec.models.len()) else {
+        let message = format!("{} models, but {} hashes were given", spec.models.len(), found.len());
         return Err(SpecError::new("INTERNAL", "models", message).into());
-    }
+    };
+    super::input::complete(&mut spec, files)?;
     for (position, (model, loaded)) in spec.models.iter_mut().zip(sha256).enumerate() {
         if let Some(wanted) = model.sha256.as_deref().filter(|wanted| !wanted.eq_ignore_ascii_case(loaded)) {
             let message = format!("{} has sha256 {loaded}, the file wants {wanted}", model.uri);
@@ -89,7 +102,7 @@ output: [id]
         let spec = PipelineSpec::from_yaml(&yaml, "t.yaml").unwrap();
         let there = ["small.onnx".to_owned(), "other.onnx".to_owned()];
         assert_eq!(
-            unreadable_model(&spec, 0, "not there", &there).to_string(),
+            unreadable_file(&spec, 0, "not there", &there).to_string(),
             "t.yaml:9:20: MODEL_UNREADABLE: models[0].uri: not there (did you mean models/small.onnx?)"
         );
     }

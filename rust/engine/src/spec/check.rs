@@ -5,9 +5,10 @@
 
 use std::collections::HashSet;
 
+use super::check_formats;
 use super::names;
 use super::selector::Selector;
-use super::types::{CleanRule, Format, PipelineSpec};
+use super::types::{CleanRule, Format, InputSpec, PipelineSpec};
 use crate::error::SpecError;
 
 /// All faults of a spec, in file order.
@@ -15,7 +16,7 @@ pub(super) fn all(spec: &PipelineSpec) -> Vec<SpecError> {
     let mut faults = Vec::new();
     pipeline_name(spec, &mut faults);
     input(spec, &mut faults);
-    let mut columns = Columns::default();
+    let mut columns = Columns { is_open: spec.input.schema.is_open(), ..Columns::default() };
     for leaf in spec.input.schema.leaves().fields() {
         columns.add(leaf.name());
     }
@@ -35,6 +36,8 @@ pub(super) fn all(spec: &PipelineSpec) -> Vec<SpecError> {
 /// Known columns; names that differ by case only are one column, as in Spark.
 #[derive(Default)]
 struct Columns {
+    /// The input's columns are not known yet, so any name may be one.
+    is_open: bool,
     names: Vec<String>,
     folded: HashSet<String>,
 }
@@ -46,7 +49,7 @@ impl Columns {
     }
 
     fn has(&self, name: &str) -> bool {
-        self.folded.contains(&name.to_lowercase())
+        self.is_open || self.folded.contains(&name.to_lowercase())
     }
 
     fn unknown(&self, path: String, name: &str) -> SpecError {
@@ -73,21 +76,25 @@ fn pipeline_name(spec: &PipelineSpec, faults: &mut Vec<SpecError>) {
 }
 
 fn input(spec: &PipelineSpec, faults: &mut Vec<SpecError>) {
-    match (spec.input.format, &spec.input.csv) {
-        (Format::Json, Some(_)) => faults.push(
-            SpecError::new("BAD_VALUE", "input.csv", "csv options with format json").with_hint("write format: csv"),
-        ),
-        (Format::Csv, csv) => {
-            if spec.input.schema.is_nested() {
-                let message = "a CSV record has no nested fields, but the schema has a STRUCT";
-                faults.push(SpecError::new("BAD_SCHEMA", "input.schema", message));
-            }
-            if csv.as_ref().is_some_and(|csv| csv.delimiter == csv.quote) {
-                let message = "delimiter and quote are the same character";
-                faults.push(SpecError::new("BAD_VALUE", "input.csv.quote", message));
-            }
+    let input = &spec.input;
+    let blocks = [
+        ("csv", Format::Csv, input.csv.is_some()),
+        ("avro", Format::Avro, input.avro.is_some()),
+        ("protobuf", Format::Protobuf, input.protobuf.is_some()),
+    ];
+    for (name, _, _) in blocks.iter().filter(|(_, format, is_there)| *is_there && *format != input.format) {
+        let message = format!("{name} options with format {}", word(input.format));
+        let hint = format!("write format: {name}");
+        faults.push(SpecError::new("BAD_VALUE", format!("input.{name}"), message).with_hint(hint));
+    }
+    match input.format {
+        Format::Json | Format::Csv if input.schema.is_open() => {
+            faults.push(SpecError::new("MISSING_KEY", "input.schema", "the key schema is missing"));
         }
-        (Format::Json, None) => {}
+        Format::Json => {}
+        Format::Csv => csv(input, faults),
+        Format::Avro => check_formats::avro(input, faults),
+        Format::Protobuf => check_formats::protobuf(input, faults),
     }
     let limits = [
         ("input.max_record_bytes", spec.input.max_record_bytes, i32::MAX as usize),
@@ -97,6 +104,26 @@ fn input(spec: &PipelineSpec, faults: &mut Vec<SpecError>) {
         if !(1..=max).contains(&value) {
             faults.push(SpecError::new("BAD_VALUE", path, format!("{value} is not in 1 to {max}")));
         }
+    }
+}
+
+fn word(format: Format) -> &'static str {
+    match format {
+        Format::Json => "json",
+        Format::Csv => "csv",
+        Format::Avro => "avro",
+        Format::Protobuf => "protobuf",
+    }
+}
+
+fn csv(input: &InputSpec, faults: &mut Vec<SpecError>) {
+    if input.schema.is_nested() {
+        let message = "a CSV record has no nested fields, but the schema has a STRUCT";
+        faults.push(SpecError::new("BAD_SCHEMA", "input.schema", message));
+    }
+    if input.csv.as_ref().is_some_and(|csv| csv.delimiter == csv.quote) {
+        let message = "delimiter and quote are the same character";
+        faults.push(SpecError::new("BAD_VALUE", "input.csv.quote", message));
     }
 }
 

@@ -7,11 +7,14 @@
 //! [`PipelineSpec::from_yaml`].
 
 mod check;
+mod check_formats;
 pub mod ddl;
+mod formats;
 pub mod names;
 mod node;
 mod ordered;
 mod read;
+mod read_formats;
 mod schema;
 mod selector;
 mod source;
@@ -19,6 +22,7 @@ mod source;
 mod tests;
 mod types;
 
+pub use self::formats::{AvroSpec, InputFile, ProtobufFraming, ProtobufSpec, RegistrySpec};
 pub use self::schema::{NOT_NULL_KEY, TableSchema, arrow_type, spark_type_name};
 pub use self::selector::{Part, Selector};
 pub(crate) use self::source::inner_place;
@@ -47,6 +51,14 @@ impl PipelineSpec {
         }
         faults.sort_by_key(|fault| (fault.place.line, fault.place.column));
         Err(SpecErrors(faults))
+    }
+
+    /// The same checks as [`PipelineSpec::from_yaml`]'s, for a spec that was changed since.
+    pub(crate) fn check(&self) -> Result<(), SpecErrors> {
+        match check::all(self) {
+            faults if faults.is_empty() => Ok(()),
+            faults => Err(SpecErrors(faults.into_iter().map(|fault| self.locate(fault)).collect())),
+        }
     }
 
     /// The canonical JSON form: same keys as the file, defaults written out where they are scalars, schema

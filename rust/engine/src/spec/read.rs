@@ -16,10 +16,14 @@ use super::types::{
 use crate::error::{Place, SpecError};
 
 pub(super) const PIPELINE_KEYS: [&str; 6] = ["name", "input", "clean", "features", "models", "output"];
-pub(super) const INPUT_KEYS: [&str; 5] = ["format", "schema", "csv", "max_record_bytes", "max_depth"];
+pub(super) const INPUT_KEYS: [&str; 7] =
+    ["format", "schema", "csv", "avro", "protobuf", "max_record_bytes", "max_depth"];
 pub(super) const CSV_KEYS: [&str; 5] = ["delimiter", "header", "quote", "escape", "null"];
 pub(super) const MODEL_KEYS: [&str; 6] = ["name", "uri", "sha256", "inputs", "outputs", "nulls"];
 pub(super) const CLEAN_KEYS: [&str; 3] = ["require", "check", "fill"];
+
+const FORMATS: [(&str, Format); 4] =
+    [("json", Format::Json), ("csv", Format::Csv), ("avro", Format::Avro), ("protobuf", Format::Protobuf)];
 
 /// Collects faults and places while the tree is walked.
 pub(super) struct Reader<'a> {
@@ -30,7 +34,7 @@ pub(super) struct Reader<'a> {
 }
 
 /// The value at `key` of a map, with its path.
-type Entry<'n> = (String, &'n Node);
+pub(super) type Entry<'n> = (String, &'n Node);
 
 impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a str, file: &'a str) -> Self {
@@ -38,7 +42,14 @@ impl<'a> Reader<'a> {
         Self { text, file, faults: Vec::new(), source }
     }
 
-    fn fault(&mut self, condition: &'static str, path: &str, place: Place, message: String, hint: Option<String>) {
+    pub(super) fn fault(
+        &mut self,
+        condition: &'static str,
+        path: &str,
+        place: Place,
+        message: String,
+        hint: Option<String>,
+    ) {
         let mut error = SpecError::new(condition, path, message).at(self.file, place);
         error.hint = hint;
         self.faults.push(error);
@@ -72,7 +83,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A map with a fixed set of keys, in the order of `keys`; unknown ones are faults.
-    fn record<'n, const N: usize>(
+    pub(super) fn record<'n, const N: usize>(
         &mut self,
         path: &str,
         node: &'n Node,
@@ -93,13 +104,13 @@ impl<'a> Reader<'a> {
         Some(out)
     }
 
-    fn missing(&mut self, path: &str, node: &Node, key: &str, example: &str) {
+    pub(super) fn missing(&mut self, path: &str, node: &Node, key: &str, example: &str) {
         let message = format!("the key {key} is missing");
         self.fault("MISSING_KEY", path, node.place, message, Some(format!("write {key}: {example}")));
     }
 
     /// The text of a scalar as written; numbers and booleans count too (`one: 1` is an expression).
-    fn text(&mut self, (path, node): &Entry<'_>, wanted: &str) -> Option<String> {
+    pub(super) fn text(&mut self, (path, node): &Entry<'_>, wanted: &str) -> Option<String> {
         match &node.value {
             Value::Text(text) => Some(text.clone()),
             Value::Integer(_) | Value::Float(_) | Value::Boolean(_) => {
@@ -131,7 +142,7 @@ impl<'a> Reader<'a> {
     }
 
     /// One of a few words.
-    fn word<T: Copy>(&mut self, entry: &Entry<'_>, words: &[(&str, T)]) -> Option<T> {
+    pub(super) fn word<T: Copy>(&mut self, entry: &Entry<'_>, words: &[(&str, T)]) -> Option<T> {
         let known = words.iter().map(|(word, _)| *word);
         let wanted = known.clone().collect::<Vec<_>>().join(" or ");
         let text = self.text(entry, &wanted)?;
@@ -143,7 +154,7 @@ impl<'a> Reader<'a> {
         found
     }
 
-    fn count(&mut self, (path, node): &Entry<'_>, max: i64, unit: &str) -> Option<usize> {
+    pub(super) fn count(&mut self, (path, node): &Entry<'_>, max: i64, unit: &str) -> Option<usize> {
         match node.value {
             Value::Integer(number) if (1..=max).contains(&number) => usize::try_from(number).ok(),
             Value::Integer(number) => {
@@ -188,18 +199,25 @@ impl<'a> Reader<'a> {
     }
 
     fn input(&mut self, (path, node): &Entry<'_>) -> Option<InputSpec> {
-        let [format, schema, csv, max_record_bytes, max_depth] = self.record(path, node, INPUT_KEYS)?;
-        if schema.is_none() {
-            self.missing("input.schema", node, "schema", "\"id BIGINT, ts TIMESTAMP, amount DOUBLE\"");
-        }
-        let format = format.and_then(|entry| self.word(&entry, &[("json", Format::Json), ("csv", Format::Csv)]));
-        let schema = schema.and_then(|entry| self.schema(&entry));
+        let [format, schema, csv, avro, protobuf, max_record_bytes, max_depth] = self.record(path, node, INPUT_KEYS)?;
+        let format = format.and_then(|entry| self.word(&entry, &FORMATS)).unwrap_or_default();
+        // Binary formats have schemas of their own, which can say what the columns are.
+        let schema = match (schema, format) {
+            (Some(entry), _) => self.schema(&entry),
+            (None, Format::Avro | Format::Protobuf) => Some(TableSchema::default()),
+            (None, Format::Json | Format::Csv) => {
+                self.missing("input.schema", node, "schema", "\"id BIGINT, ts TIMESTAMP, amount DOUBLE\"");
+                None
+            }
+        };
         let csv = csv.and_then(|entry| self.csv(&entry));
+        let avro = avro.and_then(|entry| self.avro(&entry));
+        let protobuf = protobuf.and_then(|entry| self.protobuf(&entry));
         let max_record_bytes = max_record_bytes
             .and_then(|e| self.count(&e, i64::from(i32::MAX), "bytes"))
             .unwrap_or(DEFAULT_MAX_RECORD_BYTES);
         let max_depth = max_depth.and_then(|e| self.count(&e, 10_000, "levels")).unwrap_or(DEFAULT_MAX_DEPTH);
-        Some(InputSpec { format: format.unwrap_or_default(), schema: schema?, csv, max_record_bytes, max_depth })
+        Some(InputSpec { format, schema: schema?, csv, avro, protobuf, max_record_bytes, max_depth })
     }
 
     fn schema(&mut self, entry: &Entry<'_>) -> Option<TableSchema> {

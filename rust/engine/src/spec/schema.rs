@@ -28,7 +28,11 @@ pub struct TableSchema {
 impl TableSchema {
     /// Parse Spark DDL.
     pub fn parse(ddl: &str) -> Result<Self, DdlError> {
-        let fields = ddl::parse(ddl)?;
+        Self::of(ddl::parse(ddl)?)
+    }
+
+    /// The schema of these columns.
+    pub fn of(fields: Vec<DdlField>) -> Result<Self, DdlError> {
         let mut leaves = Vec::new();
         for field in &fields {
             flatten("", field, &mut leaves);
@@ -41,6 +45,11 @@ impl TableSchema {
             }
         }
         Ok(Self { fields, leaves: Arc::new(Schema::new(leaves)) })
+    }
+
+    /// True if no column is declared: the format's own schema is still to say what they are.
+    pub fn is_open(&self) -> bool {
+        self.fields.is_empty()
     }
 
     /// The columns with their structs, as declared.
@@ -56,6 +65,13 @@ impl TableSchema {
     /// True if a column is a struct.
     pub fn is_nested(&self) -> bool {
         self.fields.iter().any(|field| matches!(field.data_type, DdlType::Struct(_)))
+    }
+}
+
+impl Default for TableSchema {
+    /// An open schema.
+    fn default() -> Self {
+        Self { fields: Vec::new(), leaves: Arc::new(Schema::empty()) }
     }
 }
 

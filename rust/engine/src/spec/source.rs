@@ -4,15 +4,23 @@
 //! keeps the text and the place of every key and value, so those faults get line and column too.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use crate::error::{Place, SpecError};
 
 /// The file a spec was loaded from. Empty for a spec from JSON.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Source {
     pub(super) file: String,
     pub(super) text: String,
     pub(super) places: HashMap<String, Located>,
+}
+
+impl fmt::Debug for Source {
+    /// The name alone: what the author wrote is not repeated.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("file", &self.file).finish_non_exhaustive()
+    }
 }
 
 /// Where the value at a key path stands.

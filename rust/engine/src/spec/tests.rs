@@ -151,6 +151,49 @@ fn csv_options_and_limits() {
     );
 }
 
+const AVRO: &str = "name: x
+input:
+  format: avro
+  avro:
+    schema_file: a.avsc
+    registry: {url: https://r, username: me, password: '${env:P}', timeout_s: 5}
+output: [anything]
+";
+
+#[test]
+fn the_columns_of_binary_formats_may_be_open() {
+    let spec = PipelineSpec::from_yaml(AVRO, "p.yaml").unwrap();
+    assert!(spec.input.schema.is_open());
+    assert_eq!(spec.input.files(), [InputFile { key: "input.avro.schema_file", file: "a.avsc".to_owned() }]);
+    assert_eq!(PipelineSpec::from_json(&spec.to_json()).unwrap().to_json(), spec.to_json());
+    let json = AVRO.replace("format: avro", "format: json");
+    let conditions: Vec<_> = faults(&json).into_iter().map(|f| (f.0, f.3)).collect();
+    assert_eq!(conditions, [("MISSING_KEY", "input.schema".to_owned())]);
+    let both = AVRO.replace("format: avro", "format: json\n  schema: a INT").replace("[anything]", "[a]");
+    assert_eq!(faults(&both), [("BAD_VALUE", 6, 5, "input.avro".to_owned())]);
+}
+
+#[test]
+fn a_schema_may_be_written_as_yaml() {
+    let yaml = AVRO.replace("schema_file: a.avsc", "schema: {type: record, name: r, fields: [{name: a, type: int}]}");
+    let spec = PipelineSpec::from_yaml(&yaml, "p.yaml").unwrap();
+    let schema = spec.input.avro.unwrap().schema.unwrap();
+    assert_eq!(schema, r#"{"type":"record","name":"r","fields":[{"name":"a","type":"int"}]}"#);
+}
+
+#[test]
+fn secrets_are_references_and_are_not_repeated() {
+    let literal = AVRO.replace("'${env:P}'", "hunter2");
+    let errors = PipelineSpec::from_yaml(&literal, "p.yaml").unwrap_err();
+    assert_eq!((errors.0.len(), errors.0[0].path.as_str()), (1, "input.avro.registry.password"));
+    assert!(!format!("{errors} {errors:?}").contains("hunter2"));
+    let json = PipelineSpec::from_yaml(AVRO, "p.yaml").unwrap().to_json().replace("${env:P}", "hunter2");
+    assert!(!format!("{:?}", PipelineSpec::from_json(&json).unwrap_err()).contains("hunter2"));
+    let in_address = AVRO.replace("https://r,", "'https://me:hunter2@r',");
+    let errors = PipelineSpec::from_yaml(&in_address, "p.yaml").unwrap_err();
+    assert!(!format!("{errors} {errors:?}").contains("hunter2"), "{errors}");
+}
+
 #[test]
 fn the_json_schema_knows_the_same_keys_as_the_reader() {
     let schema = PipelineSpec::json_schema();
@@ -161,6 +204,9 @@ fn the_json_schema_knows_the_same_keys_as_the_reader() {
     let parts = &schema["$defs"];
     assert_eq!(keys(&parts["InputSpec"]), read::INPUT_KEYS);
     assert_eq!(keys(&parts["CsvOptions"]), read::CSV_KEYS);
+    assert_eq!(keys(&parts["AvroSpec"]), read_formats::AVRO_KEYS);
+    assert_eq!(keys(&parts["RegistrySpec"]), read_formats::REGISTRY_KEYS);
+    assert_eq!(keys(&parts["ProtobufSpec"]), read_formats::PROTOBUF_KEYS);
     assert_eq!(keys(&parts["ModelSpec"]), read::MODEL_KEYS);
     let rules: Vec<String> = parts["CleanRule"]["oneOf"].as_array().unwrap().iter().flat_map(keys).collect();
     assert_eq!(rules, read::CLEAN_KEYS);

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::formats::{AvroSpec, InputFile, ProtobufSpec};
 use super::ordered;
 use super::schema::TableSchema;
 use super::source::Source;
@@ -39,20 +40,32 @@ pub struct PipelineSpec {
 /// Format and schema of one input record.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("anyOf" = [
+    {"required": ["schema"]},
+    {"required": ["format"], "properties": {"format": {"enum": ["avro", "protobuf"]}}}
+]))]
 pub struct InputSpec {
     /// Format of the bytes of one record.
     #[serde(default)]
     pub format: Format,
-    /// Columns in Spark DDL, such as `id BIGINT NOT NULL, ts TIMESTAMP, amount DOUBLE`.
+    /// Columns in Spark DDL, such as `id BIGINT NOT NULL, ts TIMESTAMP, amount DOUBLE`. Avro and Protobuf records may
+    /// have more; without this key all that can be columns are.
+    #[serde(default, skip_serializing_if = "TableSchema::is_open")]
     pub schema: TableSchema,
     /// How CSV records are written. Only with `format: csv`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csv: Option<CsvOptions>,
+    /// Which schemas Avro records are written by. Only with `format: avro`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avro: Option<AvroSpec>,
+    /// Which message Protobuf records hold. Only with `format: protobuf`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protobuf: Option<ProtobufSpec>,
     /// A record longer than this is rejected with TOO_LARGE. Unit: bytes.
     #[serde(default = "default_max_record_bytes")]
     #[schemars(range(min = 1, max = 2_147_483_647))]
     pub max_record_bytes: usize,
-    /// A JSON record nested deeper than this is rejected with TOO_DEEP. Unit: levels.
+    /// A record nested deeper than this is rejected with TOO_DEEP. Unit: levels.
     #[serde(default = "default_max_depth")]
     #[schemars(range(min = 1, max = 10_000))]
     pub max_depth: usize,
@@ -80,6 +93,10 @@ pub enum Format {
     Json,
     /// One CSV line per record, fields in the order of the schema.
     Csv,
+    /// One Avro datum per record.
+    Avro,
+    /// One Protobuf message per record.
+    Protobuf,
 }
 
 /// How CSV records are written. Each character is one ASCII character.
@@ -104,6 +121,17 @@ pub struct CsvOptions {
 impl Default for CsvOptions {
     fn default() -> Self {
         Self { delimiter: ',', header: false, quote: '"', escape: None, null: String::new() }
+    }
+}
+
+impl InputSpec {
+    /// Files that the driver must put in, in the order of the pipeline file's keys.
+    pub fn files(&self) -> Vec<InputFile> {
+        let named = |key, file: Option<&String>| Some(InputFile { key, file: file?.clone() });
+        let avro = self.avro.as_ref().and_then(|avro| named("input.avro.schema_file", avro.schema_file.as_ref()));
+        let protobuf = self.protobuf.as_ref();
+        let protobuf = protobuf.and_then(|p| named("input.protobuf.descriptor_file", p.descriptor_file.as_ref()));
+        avro.into_iter().chain(protobuf).collect()
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, BinaryArray};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
+use arrow::util::display::array_value_to_string;
 use firesteel_engine::decode::{DecodeOptions, Decoder};
 use firesteel_engine::stage::{RejectCode, Staged};
 
@@ -41,4 +42,18 @@ pub(crate) fn json_bytes(schema: &SchemaRef, values: &[&[u8]]) -> Staged {
 /// The codes of the rejected rows, in order.
 pub(crate) fn codes(staged: &Staged) -> Vec<RejectCode> {
     staged.rejected.iter().map(|row| row.code).collect()
+}
+
+/// A value as text; `null` for a null. A timestamp's zone is always UTC and shows as `Z`.
+pub(crate) fn shown(column: &ArrayRef, row: usize) -> String {
+    if column.is_null(row) {
+        return "null".to_owned();
+    }
+    match column.data_type() {
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
+            let wall = column.as_primitive::<TimestampMicrosecondType>().clone().with_timezone_opt(None::<&str>);
+            array_value_to_string(&wall, row).unwrap() + "Z"
+        }
+        _ => array_value_to_string(column, row).unwrap(),
+    }
 }

@@ -14,11 +14,9 @@ use skip::Skipper;
 
 use super::columns::Columns;
 use super::fault::{Fault, Parsed};
+use super::paths::{self, Wanted};
 use crate::error::SpecError;
 use crate::stage::RejectCode;
-
-/// Deepest path of keys that a column may have.
-const MAX_PATH_KEYS: usize = 64;
 
 /// Reads JSON records.
 #[derive(Debug)]
@@ -43,36 +41,16 @@ struct Level {
 impl JsonReader {
     /// Fails on names that cannot all be columns: an empty key in a path, one column inside another.
     pub(super) fn try_new(names: &[&str], max_depth: usize) -> Result<Self, SpecError> {
-        let mut plan = vec![(String::new(), Vec::<(Box<[u8]>, Target)>::new())];
-        for (column, name) in names.iter().enumerate() {
-            let bad = |message: String| SpecError::new("BAD_COLUMN_NAME", "input.schema", message);
-            let keys: Vec<&str> = name.split('.').collect();
-            if keys.iter().any(|key| key.is_empty()) {
-                return Err(bad(format!("column `{name}`: a path has keys between its dots")));
-            }
-            if keys.len() > MAX_PATH_KEYS.min(max_depth) {
-                return Err(bad(format!("column `{name}`: a path has at most {} keys", MAX_PATH_KEYS.min(max_depth))));
-            }
-            let mut level = 0;
-            for (place, key) in keys.iter().enumerate() {
-                let is_leaf = place + 1 == keys.len();
-                let next = plan.len();
-                let known = plan[level].1.iter().find(|(name, _)| name.as_ref() == key.as_bytes()).map(|known| known.1);
-                match known {
-                    Some(Target::Object(inner)) if !is_leaf => level = inner,
-                    Some(_) => {
-                        return Err(bad(format!("column `{name}` is inside, around or equal to another column")));
-                    }
-                    None if is_leaf => plan[level].1.push((key.as_bytes().into(), Target::Column(column))),
-                    None => {
-                        plan[level].1.push((key.as_bytes().into(), Target::Object(next)));
-                        plan.push((keys[..=place].join("."), Vec::new()));
-                        level = next;
-                    }
-                }
-            }
-        }
-        let levels = plan.into_iter().map(|(path, wanted)| Level { keys: Keys::new(wanted), path, named_in: 0 });
+        let levels = paths::levels(names, max_depth)?.into_iter().map(|level| {
+            let keys = level.keys.into_iter().map(|(key, wanted)| {
+                let target = match wanted {
+                    Wanted::Column(column) => Target::Column(column),
+                    Wanted::Level(inner) => Target::Object(inner),
+                };
+                (key.into_bytes().into_boxed_slice(), target)
+            });
+            Level { keys: Keys::new(keys.collect()), path: level.path, named_in: 0 }
+        });
         Ok(Self { levels: levels.collect(), skipper: Skipper::new(max_depth), scratch: Vec::new() })
     }
 

@@ -18,6 +18,15 @@ pub(in crate::decode) fn scaled(number: Number, bytes: &[u8], precision: u8, sca
     }
 }
 
+/// `unscaled × 10^-from_scale` at another scale; `None` where more than `precision` digits are needed.
+#[inline]
+pub(in crate::decode) fn rescaled(unscaled: i128, from_scale: i32, precision: u8, scale: i8) -> Option<i128> {
+    let limit = 10u128.pow(u32::from(precision.min(38)));
+    let magnitude = shift(unscaled.unsigned_abs(), i64::from(scale) - i64::from(from_scale))?;
+    // Below 10^38, so the conversion cannot change the value.
+    (magnitude < limit).then(|| if unscaled < 0 { -(magnitude as i128) } else { magnitude as i128 })
+}
+
 /// `digits × 10^power`, rounded half up; `None` if it does not fit.
 fn shift(digits: u128, power: i64) -> Option<u128> {
     if digits == 0 {
@@ -90,6 +99,18 @@ mod tests {
         assert_eq!(decimal("123456789012345678901234567890e-29", 3, 2), Some(123));
         assert_eq!(decimal("123456789012345678901234567890e-99", 3, 2), Some(0));
         assert_eq!(decimal("1e-99", 3, 2), Some(0));
+    }
+
+    #[test]
+    fn moves_from_scale_to_scale() {
+        assert_eq!(rescaled(12345, 3, 10, 2), Some(1235));
+        assert_eq!(rescaled(-12345, 3, 10, 2), Some(-1235));
+        assert_eq!(rescaled(12345, 2, 10, 4), Some(1_234_500));
+        assert_eq!(rescaled(12345, 2, 6, 4), None);
+        assert_eq!(rescaled(i128::MIN, 0, 38, 0), None);
+        assert_eq!(rescaled(i128::MAX, 38, 38, 37), Some(17_014_118_346_046_923_173_168_730_371_588_410_573));
+        assert_eq!(rescaled(5, 0, 38, 38), None);
+        assert_eq!(rescaled(5, 90, 38, 0), Some(0));
     }
 
     #[test]

@@ -47,12 +47,24 @@ pub(in crate::decode) fn from_epoch_millis(millis: i64) -> Parsed<i64> {
     in_range(millis.saturating_mul(1_000))
 }
 
+/// The same microseconds, if they lie in the years 0001 to 9999.
 #[inline]
-fn in_range(micros: i64) -> Parsed<i64> {
+pub(in crate::decode) fn in_range(micros: i64) -> Parsed<i64> {
     if (FIRST_MICROS..=LAST_MICROS).contains(&micros) {
         Ok(micros)
     } else {
         Err(Fault::new(RejectCode::OutOfRange, 0, "a timestamp outside the years 0001 to 9999"))
+    }
+}
+
+/// The same days since 1970-01-01, if they lie in the years 0001 to 9999.
+#[inline]
+pub(in crate::decode) fn day_in_range(days: i32) -> Parsed<i32> {
+    const MICROS_PER_DAY: i64 = SECONDS_PER_DAY * MICROS_PER_SECOND;
+    if (FIRST_MICROS / MICROS_PER_DAY..=LAST_MICROS / MICROS_PER_DAY).contains(&i64::from(days)) {
+        Ok(days)
+    } else {
+        Err(Fault::new(RejectCode::OutOfRange, 0, "a date outside the years 0001 to 9999"))
     }
 }
 

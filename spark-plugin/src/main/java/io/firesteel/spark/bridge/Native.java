@@ -41,7 +41,7 @@ final class Native {
   /**
    * Checks a whole pipeline against its (loaded) models.
    *
-   * @param sha256s of the models, in the order of the file
+   * @param sha256s of the models, in the order of the file, and then the input's files in base64
    * @param typed whether typed columns come in, or records' bytes
    * @return JSON: call, input, optional, output, plan
    */

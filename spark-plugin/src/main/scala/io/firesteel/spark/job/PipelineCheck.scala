@@ -18,7 +18,8 @@ private[spark] object PipelineCheck {
     val hashes = PipelineModels.load(yaml, file, spec) { path =>
       NativeModels.load(Files.read(path, "model", hadoop))
     }
-    Prepared.parse(NativeCalls.preparePipeline(yaml, file, hashes.toArray, false))
+    val inputFiles = PipelineModels.inputFiles(yaml, file, spec)(Files.read(_, "file", hadoop))
+    Prepared.parse(NativeCalls.preparePipeline(yaml, file, (hashes ++ inputFiles).toArray, false))
   }
 
   /** Throws [[WrongOption]] unless the key of the scores' records is an output column. */

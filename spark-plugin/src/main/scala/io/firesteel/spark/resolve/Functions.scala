@@ -68,7 +68,7 @@ object Functions {
     val source = checked(PipelineSource.of(path, sc))
     val models = source.models
     def prepared(typed: Boolean) =
-      checked(Prepared.parse(NativeCalls.preparePipeline(source.yaml, path, models.map(_.sha256).toArray, typed)))
+      checked(Prepared.parse(NativeCalls.preparePipeline(source.yaml, path, source.found, typed)))
     val input = new PipelineInput(arguments(1), SQLConf.get.resolver)
     val typed = prepared(typed = true)
     val chosen = input.missing(typed) match {

@@ -8,8 +8,20 @@ import io.firesteel.spark.bridge.NativeCalls
 import io.firesteel.spark.exec.ModelRef
 import org.apache.spark.SparkContext
 
-/** A pipeline file and the models that it names, as they were read on the driver. */
-private[spark] final case class PipelineSource(name: String, yaml: String, models: Seq[ModelRef])
+/**
+ * A pipeline file and the files that it names, as they were read on the driver.
+ *
+ * @param inputFiles the input's schema or descriptor set, in base64
+ */
+private[spark] final case class PipelineSource(
+    name: String,
+    yaml: String,
+    models: Seq[ModelRef],
+    inputFiles: Seq[String]) {
+
+  /** What the engine wants to know of the files that the pipeline file names, in its order. */
+  def found: Array[String] = (models.map(_.sha256) ++ inputFiles).toArray
+}
 
 private[spark] object PipelineSource {
 
@@ -30,6 +42,7 @@ private[spark] object PipelineSource {
     val yaml = new String(Files.read(path, "pipeline file", sc.hadoopConfiguration), UTF_8)
     val spec = Prepared.read(NativeCalls.parse(yaml, path))
     val models = PipelineModels.load(yaml, path, spec)(ModelStore.load(_, sc))
-    PipelineSource(spec.path("name").asText(path), yaml, models)
+    val inputFiles = PipelineModels.inputFiles(yaml, path, spec)(Files.read(_, "file", sc.hadoopConfiguration))
+    PipelineSource(spec.path("name").asText(path), yaml, models, inputFiles)
   }
 }
