@@ -10,10 +10,10 @@ use serde_json::json;
 use crate::error::{BridgeError, internal};
 
 #[derive(Deserialize)]
-#[serde(tag = "ask", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 enum Question {
     /// Names of all topics.
-    Topics,
+    Topics {},
     /// Partitions of some topics.
     Partitions { topics: Vec<String> },
     /// Offsets at a point: -2 the earliest, -1 the latest, else a time in milliseconds.
@@ -37,7 +37,7 @@ fn settings(json: &str) -> Result<ClientSettings, BridgeError> {
 pub(crate) fn answer(cluster: &Cluster, question: &str) -> Result<String, BridgeError> {
     let question = serde_json::from_str(question).map_err(|e| internal(format!("a question that is none: {e}")))?;
     let answer = match question {
-        Question::Topics => json!(cluster.topics()?),
+        Question::Topics {} => json!(cluster.topics()?),
         Question::Partitions { topics } => json!(cluster.partitions(&topics)?),
         Question::Offsets { points } => {
             let points = points

@@ -1,5 +1,6 @@
 package io.firesteel.spark.kafka
 
+import com.fasterxml.jackson.databind.node.ObjectNode
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
 import io.firesteel.spark.bridge.KafkaCluster
 
@@ -19,7 +20,7 @@ private[kafka] final class OffsetReader(options: SourceOptions) extends AutoClos
   def partitions(): Seq[TopicPartition] = options.subscription match {
     case Subscription.Topics(names) => partitionsOf(names)
     case Subscription.Pattern(pattern) =>
-      val topics = ask(node => node.put("ask", "topics")).elements().asScala.map(_.asText).toSeq
+      val topics = ask("topics")(_ => ()).elements().asScala.map(_.asText).toSeq
       partitionsOf(topics.filter(pattern.matcher(_).matches()))
     case Subscription.Partitions(wanted) =>
       val there = partitionsOf(wanted.map(_.topic).distinct).toSet
@@ -35,8 +36,7 @@ private[kafka] final class OffsetReader(options: SourceOptions) extends AutoClos
   private def partitionsOf(topics: Seq[String]): Seq[TopicPartition] =
     if (topics.isEmpty) Seq.empty
     else {
-      val answer = ask { node =>
-        node.put("ask", "partitions")
+      val answer = ask("partitions") { node =>
         topics.foreach(node.withArray("/topics").add(_))
       }
       answer.properties().asScala.toSeq.flatMap { entry =>
@@ -80,8 +80,8 @@ private[kafka] final class OffsetReader(options: SourceOptions) extends AutoClos
 
   /** Copies offsets to a consumer group, for tools that show a group's lag. */
   def mirror(group: String, offsets: Map[TopicPartition, Long]): Unit = {
-    val _ = ask { node =>
-      node.put("ask", "mirror").put("group", group)
+    val _ = ask("mirror") { node =>
+      node.put("group", group)
       node.set[JsonNode]("offsets", mapper.readTree(Offsets.write(offsets)))
     }
   }
@@ -124,8 +124,7 @@ private[kafka] final class OffsetReader(options: SourceOptions) extends AutoClos
   private def offsets(points: Map[TopicPartition, Long]): Map[TopicPartition, Option[Long]] =
     if (points.isEmpty) Map.empty
     else {
-      val answer = ask { node =>
-        node.put("ask", "offsets")
+      val answer = ask("offsets") { node =>
         node.set[JsonNode]("points", mapper.readTree(Offsets.write(points)))
       }
       answer.properties().asScala.flatMap { topic =>
@@ -136,9 +135,10 @@ private[kafka] final class OffsetReader(options: SourceOptions) extends AutoClos
       }.toMap
     }
 
-  private def ask(fill: com.fasterxml.jackson.databind.node.ObjectNode => Any): JsonNode = {
+  /** See `Question` of the native side. */
+  private def ask(what: String)(fill: ObjectNode => Any): JsonNode = {
     val question = mapper.createObjectNode()
-    val _ = fill(question)
+    val _ = fill(question.putObject(what))
     mapper.readTree(cluster.ask(mapper.writeValueAsString(question)))
   }
 
