@@ -131,7 +131,7 @@ private[kafka] object Content {
   private final class Piped(file: String, sc: => SparkContext) extends Content {
     private val source = checked(PipelineSource.of(file, sc))
     private val prepared = checked {
-      Prepared.parse(NativeCalls.preparePipeline(source.yaml, file, source.models.map(_.sha256).toArray, false))
+      Prepared.parse(NativeCalls.preparePipeline(source.yaml, file, source.found, false))
     }
     override val schema: StructType = prepared.output
     override def plan(wanted: StructType): ReadPlan =
