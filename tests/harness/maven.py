@@ -27,11 +27,6 @@ def kafka_connector_jars() -> list[Path]:
     return resolved(HERE / "kafka-connector" / "pom.xml", ROOT / "build" / "kafka-connector" / "lib")
 
 
-def spark_format_jars() -> list[Path]:
-    """Spark's Avro and Protobuf functions: for `spark.jars`."""
-    return resolved(HERE / "spark-formats" / "pom.xml", ROOT / "build" / "spark-formats" / "lib")
-
-
 def resolved(pom: Path, folder: Path) -> list[Path]:
     """The runtime jars of a pom, copied into `folder` unless they are there for this very pom already."""
     folder.mkdir(parents=True, exist_ok=True)

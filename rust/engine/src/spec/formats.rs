@@ -52,7 +52,7 @@ pub struct RegistrySpec {
 }
 
 /// Largest [`RegistrySpec::timeout_s`].
-pub const MAX_REGISTRY_TIMEOUT_S: u64 = 600;
+pub(super) const MAX_REGISTRY_TIMEOUT_S: u64 = 600;
 
 fn default_timeout_s() -> u64 {
     DEFAULT_REGISTRY_TIMEOUT_S

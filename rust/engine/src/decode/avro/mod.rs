@@ -5,7 +5,7 @@
 //! writer's schema becomes a plan once; a record then costs one walk over its bytes.
 //!
 //! Not done by arrow-avro's decoder, since it does not isolate rows: a datum that breaks off leaves its first fields in
-//! their columns and the batch unusable. Its tests serve as ours' second opinion. Start at [`AvroReader::read`].
+//! their columns and the batch unusable. It is the tests' second opinion. Start at [`AvroReader::read`].
 
 mod default;
 mod derive;

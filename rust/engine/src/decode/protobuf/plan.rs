@@ -227,10 +227,10 @@ impl Planner<'_> {
             (kind, Wanted::Column(column)) => {
                 let scalar = scalar(&kind, &self.types[column]).ok_or_else(|| misfit(kind_name(&kind)))?;
                 let has_default = field.field_descriptor_proto().default_value.is_some();
-                if !field.supports_presence() || has_default {
-                    if let Some(value) = constant(field, &scalar) {
-                        self.plan.fills.push(Fill { level, column, value });
-                    }
+                if (!field.supports_presence() || has_default)
+                    && let Some(value) = constant(field, &scalar)
+                {
+                    self.plan.fills.push(Fill { level, column, value });
                 }
                 Ok(Action::Column(column, scalar))
             }
