@@ -71,6 +71,8 @@ private[kafka] object Content {
         new Records(text.boolean("includeHeaders").getOrElse(false))
     }
 
+  private val mapper = new ObjectMapper()
+
   private def records(wanted: StructType): ReadPlan =
     ReadPlan(wanted.fieldNames.toSeq, "", wanted, wanted, Seq.empty, wanted.fieldNames.mkString(", "))
 
@@ -82,7 +84,13 @@ private[kafka] object Content {
 
   /** The value decoded by a schema. */
   private final class Decoded(ddl: String, format: String) extends Content {
-    private val all = prepare(ddl, None)
+    private val declared =
+      try StructType.fromDDL(ddl)
+      catch {
+        case e: Exception =>
+          throw new WrongSourceOption(s"schema: ${e.getMessage.linesIterator.find(_.nonEmpty).getOrElse("")}")
+      }
+    private val all = prepare(_ => true)
     override val schema: StructType = all.output
 
     /**
@@ -92,39 +100,38 @@ private[kafka] object Content {
     override def plan(wanted: StructType): ReadPlan =
       if (wanted.isEmpty) records(wanted)
       else {
-        val rejected = io.firesteel.spark.Firesteel.RejectedColumn
-        val prepared = if (wanted.fieldNames.contains(rejected)) all else prepare(ddl, Some(wanted.fieldNames.toSeq))
+        val names = wanted.fieldNames.toSet
+        val prepared = if (names(io.firesteel.spark.Firesteel.RejectedColumn)) all else prepare(names)
         ReadPlan(Fed, prepared.call, prepared.output, wanted, Seq.empty, s"$format: ${wanted.toDDL}")
       }
 
-    private def prepare(ddl: String, only: Option[Seq[String]]): Prepared = checked {
-      val mapper = new ObjectMapper()
-      // Which columns there are is the engine's to say; the first time none is left out.
-      val names = only.getOrElse(columnsOf(ddl))
+    /** A pipeline that does nothing but decode the leaves that are wanted, each named by its path. */
+    private def prepare(isWanted: String => Boolean): Prepared = checked {
+      val kept = wantedOf("", declared, isWanted)
       val root = mapper.createObjectNode().put("name", "source")
-      val input = root.putObject("input")
-      input.put("format", format).put("schema", ddl)
+      root.putObject("input").put("format", format).put("schema", kept.toDDL)
       val output = root.putArray("output")
-      names.foreach(output.add)
+      leaves("", kept).foreach(output.add)
       val yaml = mapper.writeValueAsString(root)
-      Prepared.parse(NativeCalls.preparePipeline(yaml, "option schema", Array.empty, false))
+      Prepared.parse(NativeCalls.preparePipeline(yaml, "the option schema", Array.empty, false))
     }
 
-    private def columnsOf(ddl: String): Seq[String] = {
-      def leaves(prefix: String, fields: Seq[StructField]): Seq[String] = fields.flatMap { field =>
-        field.dataType match {
-          case inner: StructType => leaves(s"$prefix${field.name}.", inner.fields.toSeq)
-          case _ => Seq(prefix + field.name)
-        }
+    private def leaves(prefix: String, fields: StructType): Seq[String] = fields.toSeq.flatMap { field =>
+      field.dataType match {
+        case inner: StructType => leaves(s"$prefix${field.name}.", inner)
+        case _ => Seq(prefix + field.name)
       }
-      val parsed =
-        try StructType.fromDDL(ddl)
-        catch {
-          case e: Exception =>
-            throw new WrongSourceOption(s"schema: ${e.getMessage.linesIterator.find(_.nonEmpty).getOrElse("")}")
-        }
-      leaves("", parsed.fields.toSeq)
     }
+
+    private def wantedOf(prefix: String, fields: StructType, isWanted: String => Boolean): StructType =
+      StructType(fields.flatMap { field =>
+        field.dataType match {
+          case inner: StructType =>
+            val kept = wantedOf(s"$prefix${field.name}.", inner, isWanted)
+            if (kept.isEmpty) None else Some(field.copy(dataType = kept))
+          case _ => Some(field).filter(_ => isWanted(prefix + field.name))
+        }
+      })
   }
 
   /** The value through a pipeline file. */
