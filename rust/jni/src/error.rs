@@ -2,6 +2,7 @@
 
 use firesteel_engine::error::{SpecError, SpecErrors, StageError};
 use firesteel_engine::model::ModelError;
+use firesteel_kafka::producer::ProduceError;
 
 /// The one error type of this crate; [`crate::policy`] decides which Java exception each becomes.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +16,9 @@ pub(crate) enum BridgeError {
     /// A model that could not be loaded.
     #[error("{0}")]
     Model(ModelError),
+    /// Records that could not be written to Kafka.
+    #[error("{0}")]
+    Produce(#[from] ProduceError),
     /// A call with a handle that is not open.
     #[error("STALE_HANDLE: there is no open runner {0}; it was closed or never opened")]
     StaleHandle(i64),

@@ -12,6 +12,7 @@ use crate::classes::{self, Classes};
 use crate::error::BridgeError;
 use crate::panics;
 use firesteel_engine::error::StageError;
+use firesteel_kafka::producer::ProduceError;
 
 /// Throws a typed exception with the Rust message and gives Java a default value that it never sees.
 ///
@@ -51,7 +52,7 @@ impl<T: Default> ErrorPolicy<T, BridgeError> for ThrowTyped {
 fn class_of(error: &BridgeError) -> fn(&Classes) -> &Global<JClass<'static>> {
     match error {
         BridgeError::Spec(_) => |classes| &classes.spec_exception,
-        BridgeError::Stage(StageError::Cancelled { .. }) => |classes| &classes.cancelled_exception,
+        BridgeError::Stage(StageError::Cancelled { .. }) | BridgeError::Produce(ProduceError::Cancelled) => |classes| &classes.cancelled_exception,
         _ => |classes| &classes.exception,
     }
 }

@@ -1,1 +1,4 @@
 //! Kafka to Arrow and back.
+
+pub mod json;
+pub mod producer;

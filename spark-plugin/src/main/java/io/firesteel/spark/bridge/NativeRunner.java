@@ -15,7 +15,7 @@ import org.apache.spark.unsafe.Platform;
  * batch that is running, is idempotent, and a call after it throws {@link IllegalStateException}. A runner that nobody
  * closed is closed by a cleaner once it is unreachable.
  */
-public final class NativeRunner implements AutoCloseable {
+public final class NativeRunner implements Cancellable {
   private static final Cleaner CLEANER = Cleaner.create();
 
   private final State state;
@@ -58,6 +58,18 @@ public final class NativeRunner implements AutoCloseable {
   /** A runner that takes {@code millis} for each batch, for tests of cancellation. */
   public static NativeRunner slow(long millis, StructType input, StructType output, MemoryBudget budget) {
     return new NativeRunner(Native.selfTestSlow(millis), input, ordinals(input), output, budget);
+  }
+
+  /**
+   * A runner that gives each row's JSON in one binary column.
+   *
+   * @param layout JSON: which columns are which members
+   * @param output one binary field
+   */
+  public static NativeRunner json(
+      String layout, StructType input, int[] ordinals, StructType output, MemoryBudget budget) {
+    NativeLibrary.load();
+    return new NativeRunner(NativeProducerCalls.openJson(layout, input.toDDL()), input, ordinals, output, budget);
   }
 
   private static int[] ordinals(StructType input) {
@@ -106,6 +118,7 @@ public final class NativeRunner implements AutoCloseable {
   }
 
   /** Makes the running batch stop soon, and every later one fail. Nothing if closed. */
+  @Override
   public void cancel() {
     state.cancel();
   }

@@ -4,7 +4,7 @@ import io.firesteel.spark.bridge.{FiresteelException, MemoryBudget}
 import org.apache.spark.{SparkEnv, TaskContext}
 
 /** Where a task's off-heap bytes are charged: to Spark's own budget if it has one for off-heap memory. */
-private[exec] object TaskBudget {
+private[spark] object TaskBudget {
 
   /** `task` may be null, outside of one. */
   def of(task: TaskContext): MemoryBudget =

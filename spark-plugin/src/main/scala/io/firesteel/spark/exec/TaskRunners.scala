@@ -2,18 +2,18 @@ package io.firesteel.spark.exec
 
 import java.util.concurrent.{ConcurrentHashMap, Executors, TimeUnit}
 
-import io.firesteel.spark.bridge.NativeRunner
+import io.firesteel.spark.bridge.Cancellable
 import org.apache.spark.TaskContext
 
 /**
- * Ties native runners to their task: closed when it completes, fails or is killed; told to stop when it is killed.
+ * Ties native work to its task: closed when it completes, fails or is killed; told to stop when it is killed.
  *
  * Spark calls completion listeners only once the task's own thread comes back, and a thread inside native code does
  * not notice an interrupt. So a daemon looks at the tasks that run natively, and cancels.
  */
-private[exec] object TaskRunners {
+private[spark] object TaskRunners {
   private val LookMillis = 50L
-  private val watched = ConcurrentHashMap.newKeySet[(TaskContext, NativeRunner)]()
+  private val watched = ConcurrentHashMap.newKeySet[(TaskContext, Cancellable)]()
 
   private lazy val watch = {
     val pool = Executors.newSingleThreadScheduledExecutor { work =>
@@ -24,7 +24,7 @@ private[exec] object TaskRunners {
     pool.scheduleWithFixedDelay(() => cancelKilled(), LookMillis, LookMillis, TimeUnit.MILLISECONDS)
   }
 
-  def closeWith(task: TaskContext, runner: NativeRunner): Unit = {
+  def closeWith(task: TaskContext, runner: Cancellable): Unit = {
     val pair = (task, runner)
     val _ = (watch, watched.add(pair))
     task.addTaskCompletionListener[Unit] { _ =>

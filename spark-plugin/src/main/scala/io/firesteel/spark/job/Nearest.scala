@@ -1,7 +1,7 @@
 package io.firesteel.spark.job
 
 /** The known name that a mistyped one most likely meant. */
-private[job] object Nearest {
+private[spark] object Nearest {
 
   /** The nearest by edit distance; none when even that one differs in more than a third of its letters. */
   def to(typed: String, known: Seq[String]): Option[String] =
