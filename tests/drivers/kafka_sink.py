@@ -1,4 +1,4 @@
-"""Copies a topic into another with `format("firesteel")`, in micro-batches, to the end of the input; for tests of the sink.
+"""Copies a topic into another with `format("firesteel")`, in micro-batches, to the end of the input.
 
 Arguments: bootstrap, topic to read, topic to write, checkpoint, then option=value for the sink. `--rows N` records per
 batch, `--expression SQL` makes the value, `--tasks N` spreads the rows over another number of tasks, `--fail-once FILE`

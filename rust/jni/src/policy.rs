@@ -52,7 +52,9 @@ impl<T: Default> ErrorPolicy<T, BridgeError> for ThrowTyped {
 fn class_of(error: &BridgeError) -> fn(&Classes) -> &Global<JClass<'static>> {
     match error {
         BridgeError::Spec(_) => |classes| &classes.spec_exception,
-        BridgeError::Stage(StageError::Cancelled { .. }) | BridgeError::Produce(ProduceError::Cancelled) => |classes| &classes.cancelled_exception,
+        BridgeError::Stage(StageError::Cancelled { .. }) | BridgeError::Produce(ProduceError::Cancelled) => {
+            |classes| &classes.cancelled_exception
+        }
         _ => |classes| &classes.exception,
     }
 }

@@ -59,8 +59,13 @@ fn decimals_have_the_form_of_a_big_decimal() {
 
 #[test]
 fn times_before_1970_and_beyond_9999() {
-    let cases =
-        [(0, "1970-01-01"), (-1, "1969-12-31"), (19_782, "2024-02-29"), (2_932_897, "+10000-01-01"), (-719_529, "-0001-12-31")];
+    let cases = [
+        (0, "1970-01-01"),
+        (-1, "1969-12-31"),
+        (19_782, "2024-02-29"),
+        (2_932_897, "+10000-01-01"),
+        (-719_529, "-0001-12-31"),
+    ];
     for (days, expected) in cases {
         assert_eq!(written(|out| time::push_date(out, days)), expected);
     }
@@ -70,7 +75,10 @@ fn times_before_1970_and_beyond_9999() {
 
 #[test]
 fn text_is_escaped_where_it_must_be() {
-    assert_eq!(written(|out| text::push(out, "a\"b\\c\n\u{1}\u{1f}/é\u{7f}")), "\"a\\\"b\\\\c\\n\\u0001\\u001F/é\u{7f}\"");
+    assert_eq!(
+        written(|out| text::push(out, "a\"b\\c\n\u{1}\u{1f}/é\u{7f}")),
+        "\"a\\\"b\\\\c\\n\\u0001\\u001F/é\u{7f}\""
+    );
 }
 
 #[test]

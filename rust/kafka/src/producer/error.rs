@@ -22,7 +22,9 @@ pub enum ProduceError {
         reason: String,
     },
     /// The brokers refuse who we are.
-    #[error("KAFKA_AUTHENTICATION: the brokers of {servers} refused the connection: {reason}. Check the options kafka.security.protocol, kafka.sasl.* and kafka.ssl.*")]
+    #[error(
+        "KAFKA_AUTHENTICATION: the brokers of {servers} refused the connection: {reason}. Check the options kafka.security.protocol, kafka.sasl.* and kafka.ssl.*"
+    )]
     Authentication {
         /// The setting `bootstrap.servers`.
         servers: String,
@@ -30,7 +32,9 @@ pub enum ProduceError {
         reason: String,
     },
     /// A topic that is not there.
-    #[error("UNKNOWN_TOPIC: topic {topic} does not exist on {servers}, or may not be seen. Create it, or correct the option topic")]
+    #[error(
+        "UNKNOWN_TOPIC: topic {topic} does not exist on {servers}, or may not be seen. Create it, or correct the option topic"
+    )]
     UnknownTopic {
         /// The topic.
         topic: String,

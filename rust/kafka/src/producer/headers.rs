@@ -48,6 +48,9 @@ mod tests {
         let found: Vec<_> = headers.iter().map(|h| (h.key.to_owned(), h.value.map(<[u8]>::to_vec))).collect();
         let expected = [("a", Some(b"1".to_vec())), ("a", None), ("ü", Some(Vec::new()))];
         assert_eq!(found, expected.map(|(k, v)| (k.to_owned(), v)));
-        assert!((1..bytes.len()).filter(|end| parse(&bytes[..*end]).is_some()).count() <= 2, "cut between headers only");
+        assert!(
+            (1..bytes.len()).filter(|end| parse(&bytes[..*end]).is_some()).count() <= 2,
+            "cut between headers only"
+        );
     }
 }

@@ -195,9 +195,8 @@ struct Columns<'a> {
 impl<'a> Columns<'a> {
     fn of(layout: &'a Layout, batch: &'a RecordBatch) -> Result<Self, ProduceError> {
         let bytes = |column: Option<usize>| column.map(|column| Bytes::of(batch, column)).transpose();
-        let array = |column: usize| {
-            batch.columns().get(column).ok_or_else(|| internal(format!("there is no column {column}")))
-        };
+        let array =
+            |column: usize| batch.columns().get(column).ok_or_else(|| internal(format!("there is no column {column}")));
         let topics = layout.topic_column.map(|column| match Bytes::of(batch, column)? {
             Bytes::Text(topics) => Ok(topics),
             Bytes::Binary(_) => Err(internal("topics that are no text")),

@@ -40,7 +40,10 @@ fn records_for_no_broker_fail_in_time_with_their_topic() {
     let started = Instant::now();
     writer.send(&batch(vec![None, None]), &AtomicBool::new(false)).unwrap();
     let error = writer.flush(&AtomicBool::new(false)).unwrap_err().to_string();
-    assert!(error.starts_with("DELIVERY_FAILED: 2 records") || error.starts_with("DELIVERY_FAILED: 1 records"), "{error}");
+    assert!(
+        error.starts_with("DELIVERY_FAILED: 2 records") || error.starts_with("DELIVERY_FAILED: 1 records"),
+        "{error}"
+    );
     assert!(error.contains("topic t") && error.contains("127.0.0.1:1"), "{error}");
     assert!(started.elapsed() < Duration::from_secs(10));
 }

@@ -33,7 +33,8 @@ object SinkBuilder {
 
 private[sink] final class KafkaWrite(info: LogicalWriteInfo, options: SinkOptions) extends Write {
   override def description(): String =
-    s"firesteel(topic = ${options.topic.getOrElse("per row")}, ${if (options.exactlyOnce.isDefined) "exactly" else "at least"} once)"
+    s"firesteel(topic = ${options.topic.getOrElse("per row")}, ${if (options.exactlyOnce.isDefined) "exactly"
+      else "at least"} once)"
 
   override def supportedCustomMetrics(): Array[CustomMetric] = SinkMetrics.supported
 

@@ -39,7 +39,8 @@ final class ContentDigest {
 
   private def hash(bytes: Array[Byte], seed: Long): Long =
     if (bytes == null) XXH64.hashInt(-1, seed)
-    else XXH64.hashUnsafeBytes(bytes, Platform.BYTE_ARRAY_OFFSET.toLong, bytes.length, XXH64.hashInt(bytes.length, seed))
+    else
+      XXH64.hashUnsafeBytes(bytes, Platform.BYTE_ARRAY_OFFSET.toLong, bytes.length, XXH64.hashInt(bytes.length, seed))
 
   def content: Content = Content(rows, ordered, unordered)
 }

@@ -17,7 +17,8 @@ private[kafka] object KafkaFailure {
 
   private def of(settings: TransactionSettings, doing: String, failure: Throwable): Throwable = {
     val causes = Iterator.iterate(failure)(_.getCause).takeWhile(_ != null).take(10).toSeq
-    def found[E <: Throwable](implicit tag: scala.reflect.ClassTag[E]): Boolean = causes.exists(tag.runtimeClass.isInstance)
+    def found[E <: Throwable](implicit tag: scala.reflect.ClassTag[E]): Boolean =
+      causes.exists(tag.runtimeClass.isInstance)
     // The innermost words; the client puts no setting's value into them.
     val words = causes.last.getMessage
     val message =

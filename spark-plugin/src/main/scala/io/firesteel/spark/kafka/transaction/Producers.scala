@@ -33,7 +33,9 @@ private[kafka] object Producers {
   }
 
   def giveBack(settings: TransactionSettings, id: TransactionId, run: String, epoch: Long, client: Client): Unit =
-    Option(resting.put((settings, id), Resting(client, run, epoch, System.nanoTime()))).foreach(old => close(old.client))
+    Option(resting.put((settings, id), Resting(client, run, epoch, System.nanoTime()))).foreach(old =>
+      close(old.client)
+    )
 
   /** At once, without waiting for what is on its way: an open transaction of it is aborted by its successor. */
   def close(client: Client): Unit = client.close(Duration.ZERO)

@@ -126,7 +126,12 @@ final class TransactionalTopic(
         val offset = explained(s"commit batch $epoch") {
           val producer = begun()
           val sent: Future[RecordMetadata] = producer.send(
-            new ProducerRecord(markers.name, Int.box(markerPartition), id.key.getBytes("UTF-8"), Marker(epoch, tasks, content).toBytes)
+            new ProducerRecord(
+              markers.name,
+              Int.box(markerPartition),
+              id.key.getBytes("UTF-8"),
+              Marker(epoch, tasks, content).toBytes
+            )
           )
           producer.commitTransaction()
           sent.get().offset()
@@ -143,8 +148,9 @@ final class TransactionalTopic(
         LOG.warn("Batch {} of {} came again with its rows in another order; what was committed stays", epoch, id.text)
       }
     } else {
-      val message = s"REPLAY_DIFFERS: batch $epoch of ${id.text} was committed with ${before.rows} rows, and came again " +
-        s"with ${now.rows}${if (before.rows == now.rows) " of other content" else ""}"
+      val message =
+        s"REPLAY_DIFFERS: batch $epoch of ${id.text} was committed with ${before.rows} rows, and came again " +
+          s"with ${now.rows}${if (before.rows == now.rows) " of other content" else ""}"
       if (keepCommitted) LOG.warn("{}; onReplayDiffers = keepCommitted: what was committed stays", message)
       else
         throw new FiresteelException(
@@ -158,8 +164,9 @@ final class TransactionalTopic(
   def abort(): Unit = {
     client.foreach { producer =>
       try if (isBegun) producer.abortTransaction()
-      catch { case NonFatal(e) => LOG.debug("The transaction of {} could not be aborted; its successor will", id.text, e) }
-      finally Producers.close(producer)
+      catch {
+        case NonFatal(e) => LOG.debug("The transaction of {} could not be aborted; its successor will", id.text, e)
+      } finally Producers.close(producer)
     }
     client = None
   }

@@ -16,7 +16,10 @@ class SinkOptionsSuite extends munit.FunSuite {
 
   test("wrong options are named, with what to write instead") {
     assert(refusal(options()).contains("MISSING_OPTION: kafka.bootstrap.servers"))
-    assert(refusal(options(servers, "topik" -> "t")).contains("topik is no option of the firesteel sink (did you mean topic?)"))
+    assert(refusal(options(
+      servers,
+      "topik" -> "t"
+    )).contains("topik is no option of the firesteel sink (did you mean topic?)"))
     assert(refusal(options(servers, "valueFormat" -> "xml")).contains("BAD_OPTION: valueFormat is xml"))
     assert(refusal(options(servers, "exactlyOnce" -> "yes")).contains("wanted true or false"))
     assert(refusal(options(servers, "markerTopic" -> "m")).contains("belongs to exactlyOnce = true"))
@@ -34,7 +37,10 @@ class SinkOptionsSuite extends munit.FunSuite {
   test("columns of wrong types, and those that are missing, are named") {
     assert(refusal(columns("value STRING")).contains("topic is not set"))
     assert(refusal(columns("key STRING", "topic" -> "t")).contains("MISSING_COLUMN: the frame has no column value"))
-    assert(refusal(columns("value INT", "topic" -> "t")).contains("WRONG_TYPE: column value is INT: wanted STRING or BINARY"))
+    assert(refusal(columns(
+      "value INT",
+      "topic" -> "t"
+    )).contains("WRONG_TYPE: column value is INT: wanted STRING or BINARY"))
     assert(refusal(columns("value STRING, key INT", "topic" -> "t")).contains("column key is INT"))
     assert(refusal(columns("value STRING, topic INT")).contains("column topic is INT: wanted STRING"))
     assert(refusal(columns("value STRING, partition BIGINT", "topic" -> "t")).contains("column partition is BIGINT"))
