@@ -1,6 +1,7 @@
 //! librdkafka's properties for one producer: what the user set over what suits a stream.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -27,9 +28,15 @@ const ALIASES: [(&str, &str); 3] = [
     ("request.required.acks", "acks"),
 ];
 
-/// A producer's properties, ordered, so that equal ones are equal.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// A producer's properties, ordered, so that equal ones are equal. Any may be a secret: only names are ever shown.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Settings(BTreeMap<String, String>);
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 impl Settings {
     /// Adds the defaults to librdkafka properties.

@@ -34,7 +34,7 @@ impl Context {
     fn refusal(&self) -> Option<String> {
         let last = self.last_error();
         let (code, reason) = last.as_ref()?;
-        matches!(code, RDKafkaErrorCode::Authentication | RDKafkaErrorCode::Ssl).then(|| reason.clone())
+        matches!(code, RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL).then(|| reason.clone())
     }
 
     /// `: the client's last complaint`, or nothing.
@@ -141,7 +141,8 @@ pub(super) fn producer(settings: &Settings) -> Result<SharedProducer, ProduceErr
 /// Names the setting and the reason, never its value: it could be a password.
 fn refused_setting(error: &KafkaError) -> ProduceError {
     ProduceError::Setting(match error {
-        KafkaError::ClientConfig(_, reason, name, _) => {
+        KafkaError::ClientConfig(_, reason, name, value) => {
+            let reason = if value.is_empty() { reason.clone() } else { reason.replace(value.as_str(), "*****") };
             format!("librdkafka refuses the setting {name}: {reason}. Correct or remove the option kafka.{name}")
         }
         other => format!("librdkafka refuses the settings: {other}. Check the options kafka.*"),
