@@ -60,12 +60,12 @@ def test_writes_keys_headers_topics_and_partitions_as_sparks_sink_does(spark: Sp
         frame = spark.sql("""
             SELECT IF(id % 5 = 0, NULL, CONCAT('key-', id)) AS key,
               IF(id % 7 = 0, NULL, CONCAT('value-', id)) AS value,
-              IF(id % 3 = 0, NULL, array(named_struct('key', 'h', 'value', CAST(id AS BINARY)),
+              IF(id % 3 = 0, NULL, array(named_struct('key', 'h', 'value', CAST(CAST(id AS STRING) AS BINARY)),
                 named_struct('key', 'h', 'value', CAST(NULL AS BINARY)))) AS headers
             FROM range(3000)""")
         written(frame, kind, bootstrap, topic)
         frame = spark.sql(f"""
-            SELECT '{topic}' AS topic, CAST(id AS BINARY) AS key, CONCAT('to-', id) AS value,
+            SELECT '{topic}' AS topic, CAST(CAST(id AS STRING) AS BINARY) AS key, CONCAT('to-', id) AS value,
               CAST(id % 5 AS INT) AS partition FROM range(100)""")
         written(frame, kind, bootstrap, None)
     theirs, ours = (Counter(map(comparable, read(spark, bootstrap, topic).collect())) for topic in pair)

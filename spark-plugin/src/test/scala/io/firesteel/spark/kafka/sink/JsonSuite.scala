@@ -51,8 +51,8 @@ class JsonSuite extends SparkSuite {
         (false, -128Y, -32768S, -2147483648, -9223372036854775808L, CAST('NaN' AS FLOAT), CAST('Infinity' AS DOUBLE), ''),
         (null, null, null, null, null, CAST('-Infinity' AS FLOAT), CAST('NaN' AS DOUBLE), null),
         (true, 0Y, 0S, 0, 0L, -0.0F, 1.0E7D, CONCAT('ä€😀 "q" \\ /', CHR(1), CHR(31), CHR(8), CHR(9), CHR(10), CHR(12), CHR(13), CHR(127))),
-        (true, 0Y, 0S, 0, 0L, 1.0E10F, 9.9E-4D, 'x'),
-        (true, 0Y, 0S, 0, 0L, 3.4028235E38F, 123456.789D, 'x')
+        (true, 0Y, 0S, 0, 0L, CAST('1.0E10' AS FLOAT), 9.9E-4D, 'x'),
+        (true, 0Y, 0S, 0, 0L, CAST('3.4028235E38' AS FLOAT), 123456.789D, 'x')
       AS t(a, b, c, d, e, f, g, `h "i"`)"""))
   }
 
