@@ -94,6 +94,21 @@ def test_an_id_header_names_the_place_of_the_source(spark: SparkSession, bootstr
     assert found == {("firesteel-id", f"in/3/{i}".encode()) for i in range(50)}
 
 
+def test_a_stream_gives_every_row_an_id_that_comes_again(spark: SparkSession, bootstrap: str, tmp_path: Path) -> None:
+    source, sink = (kafka.new_topic(bootstrap, stem, partitions=2) for stem in ("plain", "numbered"))
+    kafka.produce(bootstrap, source, (b"record-%d" % i for i in range(1000)), partitions=2)
+    rows = spark.readStream.format("kafka").options(**kafka.source_options(bootstrap, source)).load().select("value")
+    for _ in range(2):
+        writer = rows.writeStream.format("firesteel").trigger(availableNow=True).option("topic", sink)
+        writer = writer.option("kafka.bootstrap.servers", bootstrap).option("idHeader", "id")
+        query = writer.option("checkpointLocation", str(tmp_path / "checkpoint")).start()
+        assert query.awaitTermination(60)
+        checkpoints.forget_last_commit(tmp_path / "checkpoint")
+    found = Counter((bytes(row.headers[0].value), bytes(row.value)) for row in read(spark, bootstrap, sink).collect())
+    assert set(found.values()) == {2}, "at least once: the batch was repeated, each row under the id that it had"
+    assert {name for name, _ in found} == {f"{query.id}/0/{p}/{row}".encode() for p in (0, 1) for row in range(500)}
+
+
 @dataclass
 class Copy:
     """A topic, its copy, and the query between them, in a process of its own."""
