@@ -25,7 +25,7 @@ lazy val root = (project in file("."))
   .settings(publish / skip := true)
 
 lazy val plugin = (project in file("spark-plugin"))
-  .enablePlugins(Dist)
+  .enablePlugins(Dist, ShadedKafka)
   .settings(
     name := "firesteel-spark",
     libraryDependencies ++= Dependencies.plugin,

@@ -5,6 +5,9 @@ object Dependencies {
   val sparkVersion = "4.2.0"
   val onnxRuntimeVersion = "1.29.0"
 
+  /** Renamed and put into our jar, see ShadedKafka: it has the transactions of KIP-890. */
+  val kafkaClient: ModuleID = "org.apache.kafka" % "kafka-clients" % "4.4.0"
+
   /**
    * Spark is there at run time, and brings every library that we use. Arrow's is not among them: both ends of the
    * crossing speak its C Data Interface themselves.

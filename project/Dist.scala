@@ -34,12 +34,13 @@ object Dist extends AutoPlugin {
       IO.write(sumsFile, sums.map { case (name, sum) => s"$sum  $name\n" }.mkString)
       val classes = (Compile / packageBin / mappings).value.filter(_._1.isFile)
       val natives = libraries.map(name => (folder / name) -> s"$inJar/$name") :+ (sumsFile -> s"$inJar/SHA256SUMS")
+      val kafka = ShadedKafka.contents(ShadedKafka.autoImport.shadedKafka.value, target.value / "shaded" / "classes")
       val texts = Seq("LICENSE", "NOTICE").map(name => (root / name) -> s"META-INF/$name")
       val jar = root / "build" / "dist" / s"${name.value}_${scalaBinaryVersion.value}-${version.value}.jar"
       // Written aside and moved: a demo that runs meanwhile never sees half a jar.
       val part = jar.getParentFile / s".${jar.getName}.part"
       // A fixed time, so that the same contents make the same jar.
-      IO.jar((classes ++ natives ++ texts).sortBy(_._2), part, manifest(version.value, sums), Some(0L))
+      IO.jar((classes ++ kafka ++ natives ++ texts).sortBy(_._2), part, manifest(version.value, sums), Some(0L))
       IO.move(part, jar)
       streams.value.log.info(s"wrote $jar (${jar.length / 1000000} MB)")
       jar

@@ -19,7 +19,13 @@ The jar bundles the following software.
 2. Apache Arrow (its Rust implementation) and Apache DataFusion, compiled into libfiresteel.so
    Copyright The Apache Software Foundation. Apache License, Version 2.0.
 
-3. The Rust standard library, and these Rust crates, compiled into libfiresteel.so:
+3. The Java client of Apache Kafka 4.4.0 (packages renamed to io.firesteel.shaded.kafka), with what it brings under
+   org.apache.kafka.shaded: OpenTelemetry's protocol definitions, Protocol Buffers and Apache Commons Net
+   Copyright The Apache Software Foundation. Apache License, Version 2.0.
+   Copyright The OpenTelemetry Authors. Apache License, Version 2.0.
+   Copyright Google Inc. BSD 3-Clause License.
+
+4. The Rust standard library, and these Rust crates, compiled into libfiresteel.so:
 
 """
 

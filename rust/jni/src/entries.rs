@@ -18,7 +18,7 @@ use jni::{Env, NativeMethod, jni_sig, jni_str, native_method};
 use crate::error::BridgeError;
 use crate::handle::Handle;
 use crate::policy::ThrowTyped;
-use crate::{counts, engine, ffi, handle, logging, self_test};
+use crate::{counts, engine, ffi, handle, logging, producing, self_test};
 
 type Entry<T> = Result<T, BridgeError>;
 
@@ -56,11 +56,11 @@ entry!(fn self_test_log(level: jint, message: JString));
 entry!(fn self_test_sum(columns: jint) -> Handle);
 entry!(fn self_test_slow(millis: jlong) -> Handle);
 
-fn text(env: &Env<'_>, string: &JString<'_>) -> Entry<String> {
+pub(crate) fn text(env: &Env<'_>, string: &JString<'_>) -> Entry<String> {
     Ok(string.try_to_string(env)?)
 }
 
-fn texts(env: &mut Env<'_>, array: &JObjectArray<'_, JString<'_>>) -> Entry<Vec<String>> {
+pub(crate) fn texts(env: &mut Env<'_>, array: &JObjectArray<'_, JString<'_>>) -> Entry<Vec<String>> {
     let mut strings = Vec::new();
     for i in 0..array.len(env)? {
         let element = array.get_element(env, i)?;
@@ -191,7 +191,7 @@ fn borrowed_release<'local>(_: &mut Env<'local>, _: JClass<'local>) -> Entry<jlo
 
 fn live_counts<'local>(env: &mut Env<'local>, _: JClass<'local>, into: JLongArray<'local>) -> Entry<()> {
     let (batches, bytes) = counts::lent();
-    Ok(into.set_region(env, 0, &[handle::open_count() as jlong, batches, bytes])?)
+    Ok(into.set_region(env, 0, &[(handle::open_count() + producing::open_count()) as jlong, batches, bytes])?)
 }
 
 fn self_test_panic<'local>(_: &mut Env<'local>, _: JClass<'local>, kind: jint) -> Entry<()> {

@@ -3,6 +3,7 @@
 use firesteel_engine::error::{SpecError, SpecErrors, StageError};
 use firesteel_engine::model::ModelError;
 use firesteel_kafka::KafkaFault;
+use firesteel_kafka::producer::ProduceError;
 
 /// The one error type of this crate; [`crate::policy`] decides which Java exception each becomes.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,9 @@ pub(crate) enum BridgeError {
     /// Kafka, or what stands between us and it.
     #[error("{0}")]
     Kafka(#[from] KafkaFault),
+    /// Records that could not be written to Kafka.
+    #[error("{0}")]
+    Produce(#[from] ProduceError),
     /// A call with a handle that is not open.
     #[error("STALE_HANDLE: there is no open runner {0}; it was closed or never opened")]
     StaleHandle(i64),

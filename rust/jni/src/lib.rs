@@ -18,5 +18,7 @@ mod logging;
 mod onload;
 mod panics;
 mod policy;
+mod producer_entries;
+mod producing;
 mod self_test;
 mod session;

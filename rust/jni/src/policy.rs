@@ -13,6 +13,7 @@ use crate::error::BridgeError;
 use crate::panics;
 use firesteel_engine::error::StageError;
 use firesteel_kafka::KafkaFault;
+use firesteel_kafka::producer::ProduceError;
 
 /// Throws a typed exception with the Rust message and gives Java a default value that it never sees.
 ///
@@ -52,7 +53,9 @@ impl<T: Default> ErrorPolicy<T, BridgeError> for ThrowTyped {
 fn class_of(error: &BridgeError) -> fn(&Classes) -> &Global<JClass<'static>> {
     match error {
         BridgeError::Spec(_) => |classes| &classes.spec_exception,
-        BridgeError::Stage(StageError::Cancelled { .. }) | BridgeError::Kafka(KafkaFault::Cancelled) => |classes| &classes.cancelled_exception,
+        BridgeError::Stage(StageError::Cancelled { .. })
+        | BridgeError::Kafka(KafkaFault::Cancelled)
+        | BridgeError::Produce(ProduceError::Cancelled) => |classes| &classes.cancelled_exception,
         _ => |classes| &classes.exception,
     }
 }

@@ -1,9 +1,11 @@
-//! Kafka to Arrow on librdkafka: ranges of partitions in, columns of records out.
+//! Kafka to Arrow and back, on librdkafka.
 //!
-//! Two uses. On a driver, a [`Cluster`] answers what topics, partitions and offsets there are. In a task, a
+//! Reading has two sides. On a driver, a [`Cluster`] answers what topics, partitions and offsets there are. In a task, a
 //! [`RangeReader`] reads ranges `[from, until)` of partitions, in order, into Arrow batches; the consumers behind it
 //! outlive the task ([`pool`]), so that the next range is being fetched while nobody asks. There is no consumer group
 //! and nothing is committed: whoever gives the ranges owns the offsets.
+//!
+//! Writing: a [`producer::Writer`] sends the rows of Arrow batches, whose values [`json`] may have made.
 //!
 //! It knows neither the JVM nor pipelines. Unsafe code is in [`message`](crate) and [`lane`](crate) alone, where
 //! librdkafka's own batches of messages are read without a copy.
@@ -13,10 +15,12 @@ mod cluster;
 mod columns;
 mod context;
 mod error;
+pub mod json;
 mod lane;
 mod message;
 mod oauth;
 mod pool;
+pub mod producer;
 mod reader;
 mod settings;
 

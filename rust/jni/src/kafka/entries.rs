@@ -8,8 +8,6 @@
 //!
 //! Every entry may be called from any attached thread. A stale number is a `FiresteelException`.
 
-use std::sync::LazyLock;
-
 use firesteel_kafka::Cluster;
 use jni::objects::{JClass, JLongArray, JString};
 use jni::sys::{jint, jlong};
@@ -17,14 +15,15 @@ use jni::{Env, NativeMethod, native_method};
 
 use super::cluster;
 use super::reader::ReaderSession;
+use crate::entries::text;
 use crate::error::BridgeError;
-use crate::handle::Table;
+use crate::handle::{Handle, Table};
 use crate::policy::ThrowTyped;
 
 type Entry<T> = Result<T, BridgeError>;
 
-static CLUSTERS: LazyLock<Table<Cluster>> = LazyLock::new(Table::default);
-static READERS: LazyLock<Table<ReaderSession>> = LazyLock::new(Table::default);
+static CLUSTERS: Table<Cluster> = Table::new();
+static READERS: Table<ReaderSession> = Table::new();
 
 /// Declares one entry; it is checked against its Java signature when compiling and exported under its JNI name.
 macro_rules! entry {
@@ -32,48 +31,45 @@ macro_rules! entry {
         const _: NativeMethod = native_method! {
             java_type = "io.firesteel.spark.bridge.NativeKafka",
             error_policy = ThrowTyped,
+            type_map = { unsafe Handle => long },
             static extern $($signature)*,
         };
     };
 }
 
-entry!(fn connect(settings: JString, patience_millis: jlong) -> jlong);
-entry!(fn ask(cluster: jlong, question: JString) -> JString);
-entry!(fn disconnect(cluster: jlong));
-entry!(fn reader_open(request: JString, call: JString) -> jlong);
-entry!(fn reader_next(reader: jlong, output: jlong) -> jlong);
-entry!(fn reader_metrics(reader: jlong, into: jlong[]));
-entry!(fn reader_cancel(reader: jlong));
-entry!(fn reader_close(reader: jlong));
+entry!(fn connect(settings: JString, patience_millis: jlong) -> Handle);
+entry!(fn ask(cluster: Handle, question: JString) -> JString);
+entry!(fn disconnect(cluster: Handle));
+entry!(fn reader_open(request: JString, call: JString) -> Handle);
+entry!(fn reader_next(reader: Handle, output: jlong) -> jlong);
+entry!(fn reader_metrics(reader: Handle, into: jlong[]));
+entry!(fn reader_cancel(reader: Handle));
+entry!(fn reader_close(reader: Handle));
 entry!(fn forget(source: JString));
 entry!(fn idle_consumers() -> jint);
 entry!(fn librdkafka() -> JString);
-
-fn text(env: &Env<'_>, string: &JString<'_>) -> Entry<String> {
-    Ok(string.try_to_string(env)?)
-}
 
 fn connect<'local>(
     env: &mut Env<'local>,
     _: JClass<'local>,
     settings: JString<'local>,
     patience_millis: jlong,
-) -> Entry<jlong> {
+) -> Entry<Handle> {
     Ok(CLUSTERS.open(cluster::connect(&text(env, &settings)?, patience_millis)?))
 }
 
 fn ask<'local>(
     env: &mut Env<'local>,
     _: JClass<'local>,
-    cluster: jlong,
+    cluster: Handle,
     question: JString<'local>,
 ) -> Entry<JString<'local>> {
     let answer = cluster::answer(&*CLUSTERS.get(cluster)?, &text(env, &question)?)?;
     Ok(env.new_string(answer)?)
 }
 
-fn disconnect<'local>(_: &mut Env<'local>, _: JClass<'local>, cluster: jlong) -> Entry<()> {
-    CLUSTERS.close(cluster).map(drop)
+fn disconnect<'local>(_: &mut Env<'local>, _: JClass<'local>, cluster: Handle) -> Entry<()> {
+    CLUSTERS.close(cluster)
 }
 
 fn reader_open<'local>(
@@ -81,11 +77,11 @@ fn reader_open<'local>(
     _: JClass<'local>,
     request: JString<'local>,
     call: JString<'local>,
-) -> Entry<jlong> {
+) -> Entry<Handle> {
     Ok(READERS.open(ReaderSession::open(&text(env, &request)?, &text(env, &call)?)?))
 }
 
-fn reader_next<'local>(_: &mut Env<'local>, _: JClass<'local>, reader: jlong, output: jlong) -> Entry<jlong> {
+fn reader_next<'local>(_: &mut Env<'local>, _: JClass<'local>, reader: Handle, output: jlong) -> Entry<jlong> {
     let reader = READERS.get(reader)?;
     // SAFETY: `KafkaReader` passes its own output struct, and holds its lock meanwhile.
     unsafe { reader.next(output) }
@@ -94,19 +90,21 @@ fn reader_next<'local>(_: &mut Env<'local>, _: JClass<'local>, reader: jlong, ou
 fn reader_metrics<'local>(
     env: &mut Env<'local>,
     _: JClass<'local>,
-    reader: jlong,
+    reader: Handle,
     into: JLongArray<'local>,
 ) -> Entry<()> {
     Ok(into.set_region(env, 0, &READERS.get(reader)?.metrics())?)
 }
 
-fn reader_cancel<'local>(_: &mut Env<'local>, _: JClass<'local>, reader: jlong) -> Entry<()> {
+fn reader_cancel<'local>(_: &mut Env<'local>, _: JClass<'local>, reader: Handle) -> Entry<()> {
     READERS.get(reader)?.cancel();
     Ok(())
 }
 
-fn reader_close<'local>(_: &mut Env<'local>, _: JClass<'local>, reader: jlong) -> Entry<()> {
-    READERS.close(reader)?.close();
+fn reader_close<'local>(_: &mut Env<'local>, _: JClass<'local>, reader: Handle) -> Entry<()> {
+    let open = READERS.get(reader)?;
+    READERS.close(reader)?;
+    open.close();
     Ok(())
 }
 

@@ -60,6 +60,18 @@ public final class NativeRunner implements Cancellable {
     return new NativeRunner(Native.selfTestSlow(millis), input, ordinals(input), output, budget);
   }
 
+  /**
+   * A runner that gives each row's JSON in one binary column.
+   *
+   * @param layout JSON: which columns are which members
+   * @param output one binary field
+   */
+  public static NativeRunner json(
+      String layout, StructType input, int[] ordinals, StructType output, MemoryBudget budget) {
+    NativeLibrary.load();
+    return new NativeRunner(NativeProducerCalls.openJson(layout, input.toDDL()), input, ordinals, output, budget);
+  }
+
   private static int[] ordinals(StructType input) {
     return java.util.stream.IntStream.range(0, input.length()).toArray();
   }

@@ -16,7 +16,8 @@ private[spark] object ClientConfig {
     "fetch.max.wait.ms" -> "fetch.wait.max.ms",
     "request.timeout.ms" -> "socket.timeout.ms",
     "receive.buffer.bytes" -> "socket.receive.buffer.bytes",
-    "send.buffer.bytes" -> "socket.send.buffer.bytes"
+    "send.buffer.bytes" -> "socket.send.buffer.bytes",
+    "max.request.size" -> "message.max.bytes"
   )
 
   /** Settings of Java's client that mean nothing to one without a group, or to native code. */
@@ -29,6 +30,8 @@ private[spark] object ClientConfig {
     "session.timeout.ms",
     "heartbeat.interval.ms",
     "default.api.timeout.ms",
+    "buffer.memory",
+    "max.block.ms",
     "partition.assignment.strategy",
     "exclude.internal.topics",
     "allow.auto.create.topics",

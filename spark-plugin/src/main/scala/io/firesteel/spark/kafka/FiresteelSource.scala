@@ -3,34 +3,55 @@ package io.firesteel.spark.kafka
 import java.util.{EnumSet, Map => JMap, Set => JSet}
 
 import io.firesteel.spark.Firesteel
-import org.apache.spark.sql.SparkSession
+import io.firesteel.spark.kafka.sink.{BatchSink, SinkBuilder}
 import org.apache.spark.sql.connector.catalog._
 import org.apache.spark.sql.connector.expressions.Transform
 import org.apache.spark.sql.connector.read.ScanBuilder
-import org.apache.spark.sql.sources.DataSourceRegister
+import org.apache.spark.sql.connector.write.{LogicalWriteInfo, WriteBuilder}
+import org.apache.spark.sql.sources.{BaseRelation, CreatableRelationProvider, DataSourceRegister}
 import org.apache.spark.sql.types.StructType
 import org.apache.spark.sql.util.CaseInsensitiveStringMap
+import org.apache.spark.sql.{DataFrame, SQLContext, SaveMode, SparkSession}
 
 /**
  * `format("firesteel")`: Kafka read by native code. Takes the options of Spark's Kafka source, and `schema` or
  * `pipeline` for decoded columns or scores. See docs/reference/kafka-source.md.
  */
-final class FiresteelSource extends TableProvider with DataSourceRegister {
+final class FiresteelSource extends TableProvider with CreatableRelationProvider with DataSourceRegister {
   override def shortName(): String = "firesteel"
 
   override def inferSchema(options: CaseInsensitiveStringMap): StructType = FiresteelTable.of(options).schema()
+
+  /** A batch write. Spark takes it from a V1 source in every save mode, from a V2 source only in some. */
+  override def createRelation(
+      context: SQLContext,
+      mode: SaveMode,
+      parameters: Map[String, String],
+      data: DataFrame): BaseRelation = BatchSink.write(context, mode, parameters, data)
 
   override def getTable(schema: StructType, partitioning: Array[Transform], properties: JMap[String, String]): Table =
     FiresteelTable.of(new CaseInsensitiveStringMap(properties))
 }
 
-private[kafka] final class FiresteelTable(content: Content) extends Table with SupportsRead {
+/** Read or written; what is read is known only when it is asked for, as a writer's options say nothing of it. */
+private[kafka] final class FiresteelTable(options: CaseInsensitiveStringMap)
+    extends Table
+    with SupportsRead
+    with SupportsWrite {
+  private lazy val content = Content.of(new SourceText(options), SparkSession.active.sparkContext)
+
   override def name(): String = "firesteel"
 
   override def schema(): StructType = content.schema
 
-  override def capabilities(): JSet[TableCapability] =
-    EnumSet.of(TableCapability.BATCH_READ, TableCapability.MICRO_BATCH_READ)
+  override def capabilities(): JSet[TableCapability] = EnumSet.of(
+    TableCapability.BATCH_READ,
+    TableCapability.MICRO_BATCH_READ,
+    TableCapability.STREAMING_WRITE,
+    TableCapability.ACCEPT_ANY_SCHEMA
+  )
+
+  override def newWriteBuilder(info: LogicalWriteInfo): WriteBuilder = SinkBuilder(info)
 
   override def newScanBuilder(options: CaseInsensitiveStringMap): ScanBuilder =
     new FiresteelScanBuilder(content, options)
@@ -38,9 +59,8 @@ private[kafka] final class FiresteelTable(content: Content) extends Table with S
 
 private[kafka] object FiresteelTable {
   def of(options: CaseInsensitiveStringMap): FiresteelTable = {
-    val spark = SparkSession.active
     // A session that knows only the jar reads narrow streams as well.
-    Firesteel.register(spark)
-    new FiresteelTable(Content.of(new SourceText(options), spark.sparkContext))
+    Firesteel.register(SparkSession.active)
+    new FiresteelTable(options)
   }
 }

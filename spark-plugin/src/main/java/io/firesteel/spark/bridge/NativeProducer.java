@@ -1,0 +1,129 @@
+package io.firesteel.spark.bridge;
+
+import java.util.Map;
+import java.util.concurrent.locks.ReentrantLock;
+import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
+import org.apache.spark.sql.types.StructType;
+
+/**
+ * One task's rows on their way to Kafka: gathered in Arrow memory, handed over batch by batch.
+ *
+ * <p>One thread appends, sends and flushes; {@link #cancel} and {@link #close} may come from any other. {@code close}
+ * waits for a call that is running and is idempotent; records that were handed over are sent all the same.
+ */
+public final class NativeProducer implements Cancellable {
+  private final ReentrantLock running = new ReentrantLock();
+  private final Object handleLock = new Object();
+  private final BatchWriter writer;
+  private long handle;
+
+  /**
+   * @param properties librdkafka's, without prefix
+   * @param layout JSON: which columns are what in a record
+   * @param input the columns
+   * @param ordinals where each of them stands in the rows
+   */
+  public NativeProducer(
+      Map<String, String> properties, String layout, StructType input, int[] ordinals, MemoryBudget budget) {
+    NativeLibrary.load();
+    handle = NativeProducerCalls.open(names(properties), values(properties), layout, input.toDDL());
+    try {
+      writer = new BatchWriter(input, ordinals, budget);
+    } catch (Throwable e) {
+      NativeProducerCalls.close(handle);
+      throw e;
+    }
+  }
+
+  /** Asks the brokers for a topic; throws, with the reason, if it is not there or nobody answers in time. */
+  public static int check(Map<String, String> properties, String topic, long limitMillis) {
+    NativeLibrary.load();
+    return NativeProducerCalls.check(names(properties), values(properties), topic, limitMillis);
+  }
+
+  private static String[] names(Map<String, String> properties) {
+    return properties.keySet().toArray(String[]::new);
+  }
+
+  private static String[] values(Map<String, String> properties) {
+    return properties.keySet().stream().map(properties::get).toArray(String[]::new);
+  }
+
+  public void append(SpecializedGetters row) {
+    writer.append(row);
+  }
+
+  /** Rows since the last {@link #send}. */
+  public int rows() {
+    return writer.rows();
+  }
+
+  /** Bytes of strings and binary since the last {@link #send}. */
+  public long varyingBytes() {
+    return writer.varyingBytes();
+  }
+
+  /** Hands the rows over and starts the next batch; waits while the producer's queue is full. */
+  public void send() {
+    running.lock();
+    try {
+      long open = openHandle();
+      if (writer.rows() > 0) {
+        NativeProducerCalls.send(open, writer.lend());
+        writer.clear();
+      }
+    } finally {
+      running.unlock();
+    }
+  }
+
+  /** Sends what is left and waits until every record is acknowledged. Gives rows and bytes of this writer. */
+  public long[] flush() {
+    running.lock();
+    try {
+      send();
+      long[] written = new long[2];
+      NativeProducerCalls.flush(openHandle(), written);
+      return written;
+    } finally {
+      running.unlock();
+    }
+  }
+
+  private long openHandle() {
+    synchronized (handleLock) {
+      if (handle == 0) {
+        throw new IllegalStateException("NativeProducer is closed");
+      }
+      return handle;
+    }
+  }
+
+  @Override
+  public void cancel() {
+    synchronized (handleLock) {
+      if (handle != 0) {
+        NativeProducerCalls.cancel(handle);
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    cancel();
+    running.lock();
+    try {
+      long open;
+      synchronized (handleLock) {
+        open = handle;
+        handle = 0;
+      }
+      if (open != 0) {
+        NativeProducerCalls.close(open);
+        writer.close();
+      }
+    } finally {
+      running.unlock();
+    }
+  }
+}
