@@ -256,7 +256,7 @@ def test_a_column_that_is_not_wanted_is_not_decoded(spark: SparkSession, bootstr
     """`amount` is bad in some records; a query that never asks for it gets their `id`."""
     df = read(spark, OURS, bootstrap, json_topic, schema="id BIGINT, amount DOUBLE")
     assert df.where("id % 40 = 27").select("id").count() == 50
-    assert df.where("id % 40 = 27").select("id", "amount").count() == 0
+    assert len(df.where("id % 40 = 27").select("id", "amount").collect()) == 0
 
 
 def test_a_pipeline_in_the_source_gives_the_bits_of_one_behind_it(

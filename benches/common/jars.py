@@ -19,7 +19,7 @@ def for_contenders(contenders: Iterable[str]) -> dict[str, list[str]]:
     return {
         "kafka": [str(jar) for jar in maven.kafka_connector_jars()],
         "peers": peers() if named & {"ort_java", "jackson"} else [],
-        "firesteel": [str(need(JAR, "jar"))] if "firesteel" in named else [],
+        "firesteel": [str(need(JAR, "jar"))] if named & {"firesteel", "native"} else [],
     }
 
 

@@ -43,7 +43,7 @@ def for_contender(name: str, jars: dict[str, Any]) -> SparkSession:
     jars
         ``kafka`` (the connector and its dependencies), ``peers`` and ``firesteel``: lists of paths.
     """
-    if name == "firesteel":
+    if name in ("firesteel", "native"):
         extra = {"spark.sql.extensions": "io.firesteel.spark.FiresteelExtensions"}
         return session(name, jars["kafka"] + jars["firesteel"], extra)
     if name in ("ort_java", "jackson"):

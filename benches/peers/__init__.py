@@ -11,7 +11,7 @@ from types import ModuleType
 
 #: In the order of the tables. `map_in_arrow` is written and can be named, but loses to `arrow_udf` (see README).
 DEFAULT = ("pandas_udf", "arrow_udf", "predict_batch_udf", "ort_java", "jackson", "firesteel")
-ALL = ("pandas_udf", "arrow_udf", "map_in_arrow", "predict_batch_udf", "ort_java", "jackson", "firesteel")
+ALL = ("pandas_udf", "arrow_udf", "map_in_arrow", "predict_batch_udf", "ort_java", "jackson", "firesteel", "native")
 
 
 def contender(name: str) -> ModuleType:

@@ -155,17 +155,50 @@ fn log_level() -> RDKafkaLogLevel {
 
 fn refused(error: &KafkaError) -> KafkaFault {
     match error {
-        // librdkafka's text may repeat the value, which may be a secret: only the name is told.
+        // librdkafka's text repeats the value.
         KafkaError::ClientConfig(_, what, option, _) => {
             let message = if what.contains("No such configuration property") {
-                "librdkafka has no such setting. Settings are named as in Kafka's Java client or as in librdkafka's \
-                 CONFIGURATION.md"
-                    .to_owned()
+                let advice = nearest(option).map_or_else(
+                    || "Settings are named as in Kafka's Java client, or as in librdkafka's CONFIGURATION.md".to_owned(),
+                    |near| format!("Did you mean kafka.{near}?"),
+                );
+                format!("there is no such setting. {advice}")
+            } else if is_secret(option) {
+                "the value is refused".to_owned()
             } else {
-                "librdkafka refuses the value".to_owned()
+                format!("the value is refused: {what}")
             };
             KafkaFault::WrongOption { option: option.clone(), message }
         }
         other => KafkaFault::other("the Kafka client could not be made", other),
+    }
+}
+
+/// Whether a setting's value may be a secret, by its name.
+fn is_secret(option: &str) -> bool {
+    ["password", "secret", "pem", "jaas", "token", "username", "oauthbearer", "key"].iter().any(|word| option.contains(word))
+}
+
+/// The setting that a mistyped one most likely meant.
+fn nearest(option: &str) -> Option<String> {
+    let config = ClientConfig::new();
+    let known = config.create_native_config().ok()?;
+    let names = native_names(&known);
+    let (distance, name) = names.into_iter().map(|name| (strsim::levenshtein(option, &name), name)).min()?;
+    (distance <= (option.len() / 3).max(2)).then_some(name)
+}
+
+/// Names of all settings that librdkafka has.
+fn native_names(config: &rdkafka::config::NativeClientConfig) -> Vec<String> {
+    use rdkafka_sys as sys;
+    let mut count = 0;
+    // SAFETY: a live configuration; the dump is an array of `count` texts, names and values in turn, freed below.
+    unsafe {
+        let dump = sys::rd_kafka_conf_dump(config.ptr(), &raw mut count);
+        let texts = std::slice::from_raw_parts(dump, count);
+        let names = texts.iter().step_by(2).map(|&text| std::ffi::CStr::from_ptr(text).to_string_lossy().into_owned());
+        let names = names.collect();
+        sys::rd_kafka_conf_dump_free(dump, count);
+        names
     }
 }

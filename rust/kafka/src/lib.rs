@@ -7,8 +7,8 @@
 //!
 //! Writing: a [`producer::Writer`] sends the rows of Arrow batches, whose values [`json`] may have made.
 //!
-//! It knows neither the JVM nor pipelines. Unsafe code is in [`message`](crate) and [`lane`](crate) alone, where
-//! librdkafka's own batches of messages are read without a copy.
+//! It knows neither the JVM nor pipelines. Unsafe code stands where librdkafka's own structs are read or called:
+//! records (`message`), partitions (`lane`), names of settings (`client`) and the producer's rows.
 
 mod client;
 mod cluster;

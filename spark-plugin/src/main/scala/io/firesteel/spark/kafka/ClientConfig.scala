@@ -1,6 +1,7 @@
 package io.firesteel.spark.kafka
 
 import com.fasterxml.jackson.databind.ObjectMapper
+import io.firesteel.spark.bridge.FiresteelException
 
 import scala.jdk.CollectionConverters._
 
@@ -68,6 +69,8 @@ private[spark] object ClientConfig {
     "ssl.endpoint.identification.algorithm"
   )
 
+  private val Protocols = Seq("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+
   private final val OauthHandler = "OAuthBearerLoginCallbackHandler"
 
   /** librdkafka's properties. Throws [[WrongSourceOption]], which never holds a value that could be a secret. */
@@ -75,8 +78,22 @@ private[spark] object ClientConfig {
     val plain = kafka.removedAll(own).removedAll(meaningless).map { case (name, value) =>
       renamed.getOrElse(name, name) -> value.trim
     }
+    kafka.get("security.protocol").filterNot(p => Protocols.contains(p.trim.toUpperCase)).foreach { other =>
+      throw new WrongSourceOption(s"kafka.security.protocol: wanted one of ${Protocols.mkString(", ")}, but it is: $other")
+    }
     plain ++ sasl(kafka) ++ tls(kafka)
   }
+
+  /** Runs `work`, whose faults name settings as the user wrote them. */
+  def spoken[T](kafka: Map[String, String])(work: => T): T =
+    try work
+    catch {
+      case e: FiresteelException if e.getMessage.startsWith("WRONG_OPTION: kafka.") =>
+        val message = renamed.filter(pair => kafka.contains(pair._1)).foldLeft(e.getMessage) {
+          case (text, (users, native)) => text.replace(s"kafka.$native:", s"kafka.$users:")
+        }
+        throw new WrongSourceOption(message.stripPrefix("WRONG_OPTION: "))
+    }
 
   /** What `ClientSettings` of the native side is read from. */
   def settings(kafka: Map[String, String]): String = {

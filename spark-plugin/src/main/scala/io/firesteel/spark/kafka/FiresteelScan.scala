@@ -66,7 +66,10 @@ private[kafka] final class FiresteelBatch(options: SourceOptions, plan: ReadPlan
       val until = reader.resolve(options.ending, "ending")
       from.foreach { case (tp, start) =>
         until.get(tp).filter(_ < start).foreach { end =>
-          throw new WrongSourceOption(s"endingOffsets: $tp ends at $end, before it starts at $start")
+          throw new WrongSourceOption(
+            s"startingOffsets: $tp starts at $start, but is to end at $end, which is before. If endingOffsets is not set, " +
+              "the partition has no record there yet"
+          )
         }
       }
       val ranges = OffsetRange.between(from, until, reader.earliest, options.limits.failOnDataLoss)

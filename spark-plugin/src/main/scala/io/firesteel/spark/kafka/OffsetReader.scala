@@ -10,11 +10,12 @@ import scala.jdk.CollectionConverters._
 private[kafka] final class OffsetReader(options: SourceOptions) extends AutoCloseable {
   import OffsetReader._
 
-  private lazy val cluster: KafkaCluster = {
-    opened = true
-    new KafkaCluster(ClientConfig.settings(options.kafka.values), options.limits.patienceMillis)
+  private lazy val cluster: KafkaCluster = ClientConfig.spoken(options.kafka.values) {
+    val connected = new KafkaCluster(ClientConfig.settings(options.kafka.values), options.answerMillis)
+    opened = Some(connected)
+    connected
   }
-  @volatile private var opened = false
+  @volatile private var opened = Option.empty[KafkaCluster]
 
   /** The partitions that are read, as the cluster has them now. */
   def partitions(): Seq[TopicPartition] = options.subscription match {
@@ -142,7 +143,7 @@ private[kafka] final class OffsetReader(options: SourceOptions) extends AutoClos
     mapper.readTree(cluster.ask(mapper.writeValueAsString(question)))
   }
 
-  override def close(): Unit = if (opened) cluster.close()
+  override def close(): Unit = opened.foreach(_.close())
 }
 
 private object OffsetReader {

@@ -60,6 +60,8 @@ private[kafka] object Content {
 
   def of(text: SourceText, sc: => SparkContext): Content =
     (text.get("schema"), text.get("pipeline")) match {
+      // A writer's options: Spark asks a table for its columns before it writes to it.
+      case _ if Subscription.options.forall(text.get(_).isEmpty) => new Records(false)
       case (Some(_), Some(_)) =>
         throw new WrongSourceOption("schema and pipeline: give only one of them; a pipeline file has its own schema")
       case (Some(ddl), None) => new Decoded(ddl, text.get("valueFormat").map(_.trim.toLowerCase).getOrElse("json"))

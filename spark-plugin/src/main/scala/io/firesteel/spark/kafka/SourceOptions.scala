@@ -68,6 +68,7 @@ private[kafka] final case class SourceOptions(
     retries: Int,
     retryMillis: Long,
     mirrorGroup: Option[String],
+    answerMillis: Long,
     limits: Limits) {
   override def toString: String = s"SourceOptions($subscription)"
 }
@@ -159,6 +160,7 @@ private[kafka] object SourceOptions {
       retries = text.long("fetchOffset.numRetries", 0, 1000).getOrElse(3L).toInt,
       retryMillis = text.long("fetchOffset.retryIntervalMs", 0).getOrElse(1000L),
       mirrorGroup = text.get("mirrorGroup").map(_.trim).filter(_.nonEmpty),
+      answerMillis = answerMillis(kafka),
       limits = Limits(
         batchRows = batchRows,
         batchBytes = text.bytes("batchBytes").getOrElse(32L << 20).max(1L).min(1L << 30),
@@ -171,6 +173,16 @@ private[kafka] object SourceOptions {
         failOnDataLoss = text.boolean("failOnDataLoss").getOrElse(true)
       )
     )
+  }
+
+  /** How long the driver waits for an answer; named and meant as in Kafka's Java client. */
+  private def answerMillis(kafka: KafkaOptions): Long = {
+    val name = "default.api.timeout.ms"
+    kafka.get(name).fold(TimeUnit.SECONDS.toMillis(60)) { text =>
+      text.trim.toLongOption.filter(_ > 0).getOrElse {
+        throw new WrongSourceOption(s"kafka.$name: wanted milliseconds, but it is: $text")
+      }
+    }
   }
 
   private def known(options: CaseInsensitiveStringMap): Unit =
