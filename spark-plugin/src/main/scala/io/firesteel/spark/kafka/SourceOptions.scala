@@ -167,7 +167,7 @@ private[kafka] object SourceOptions {
         maxWaitMillis = text.millis("maxWait").getOrElse(100L),
         patienceMillis = text.long("kafkaConsumer.pollTimeoutMs", 1)
           .getOrElse(TimeUnit.SECONDS.toMillis(DefaultPatience)),
-        prefetchBytes = text.bytes("prefetchBytes").getOrElse(64L << 20).max(1L << 16),
+        prefetchBytes = text.bytes("prefetchBytes").getOrElse(16L << 20).max(1L << 16),
         // A micro-batch's worth is enough to have the next one at hand; without a limit, what keeps the fetchers busy.
         prefetchRecords = max.fold(100000L)(_.max(2L * batchRows).min(1000000L)),
         failOnDataLoss = text.boolean("failOnDataLoss").getOrElse(true)
