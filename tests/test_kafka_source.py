@@ -259,6 +259,35 @@ def test_a_column_that_is_not_wanted_is_not_decoded(spark: SparkSession, bootstr
     assert len(df.where("id % 40 = 27").select("id", "amount").collect()) == 0
 
 
+def test_csv_columns_are_the_same_alone_and_together(spark: SparkSession, bootstrap: str, tmp_path: Path) -> None:
+    """A CSV field is known by its place, so a query for one column still reads whole lines; batch and stream."""
+    topic = kafka.new_topic(bootstrap, "csv")
+    kafka.produce(bootstrap, topic, (f"{i},{i / 2},n{i}".encode() for i in range(50)))
+    options = {"schema": "id BIGINT, half DOUBLE, name STRING", "valueFormat": "csv"}
+    whole = read(spark, OURS, bootstrap, topic, **options)
+    assert [(r.id, r.half, r.name) for r in whole.orderBy("id").collect()] == [(i, i / 2, f"n{i}") for i in range(50)]
+    assert [r.name for r in whole.select("name").orderBy("name").collect()] == sorted(f"n{i}" for i in range(50))
+    write_available(stream(spark, OURS, bootstrap, topic, **options).select("half"), tmp_path)
+    out = spark.read.parquet(str(tmp_path / "out"))
+    assert sorted(r.half for r in out.collect()) == [i / 2 for i in range(50)]
+
+
+def test_a_stream_reads_no_more_than_its_query_wants(spark: SparkSession, bootstrap: str, json_topic: str) -> None:
+    """Spark prunes no streams; the source does: the plan reads `id`, and a bad `amount` harms nobody."""
+    df = stream(spark, OURS, bootstrap, json_topic, schema="id BIGINT, amount DOUBLE").where("id % 40 = 27")
+    query = df.select("id").writeStream.format("memory").queryName("narrow").trigger(availableNow=True).start()
+    try:
+        assert query.awaitTermination(60)
+        assert rows_read(query) == 2000
+        assert spark.table("narrow").count() == 50
+        plan = query._jsq.explainInternal(False)
+    finally:
+        query.stop()
+    scan = next(line for line in plan.splitlines() if "MicroBatchScan" in line)
+    assert "id#" in scan
+    assert "amount#" not in scan
+
+
 def test_a_pipeline_in_the_source_gives_the_bits_of_one_behind_it(
     spark: SparkSession, bootstrap: str, json_topic: str, tmp_path: Path
 ) -> None:

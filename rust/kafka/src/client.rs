@@ -46,7 +46,7 @@ impl Client {
         for (name, value) in &settings.properties {
             config.set(name, value.reveal());
         }
-        let consumer = BaseConsumer::from_config_and_context(&config, Events::new(settings.oauth.clone()))
+        let consumer = BaseConsumer::from_config_and_context(&config, Events::new(settings))
             .map_err(|error| refused(&error))?;
         let consumer = Arc::new(consumer);
         let stop = Arc::new(AtomicBool::new(false));
@@ -156,7 +156,7 @@ fn log_level() -> RDKafkaLogLevel {
 fn refused(error: &KafkaError) -> KafkaFault {
     match error {
         // librdkafka's text repeats the value.
-        KafkaError::ClientConfig(_, what, option, _) => {
+        KafkaError::ClientConfig(_, what, option, value) => {
             let message = if what.contains("No such configuration property") {
                 let advice = nearest(option).map_or_else(
                     || "Settings are named as in Kafka's Java client, or as in librdkafka's CONFIGURATION.md".to_owned(),
@@ -166,7 +166,7 @@ fn refused(error: &KafkaError) -> KafkaFault {
             } else if is_secret(option) {
                 "the value is refused".to_owned()
             } else {
-                format!("the value is refused: {what}")
+                format!("{value} is refused: {what}")
             };
             KafkaFault::WrongOption { option: option.clone(), message }
         }
@@ -179,12 +179,15 @@ fn is_secret(option: &str) -> bool {
     ["password", "secret", "pem", "jaas", "token", "username", "oauthbearer", "key"].iter().any(|word| option.contains(word))
 }
 
+/// Other names of settings, which librdkafka takes and does not list; Kafka's Java client has only these.
+const ALIASES: [&str; 4] = ["bootstrap.servers", "max.partition.fetch.bytes", "sasl.mechanism", "fetch.max.wait.ms"];
+
 /// The setting that a mistyped one most likely meant.
 fn nearest(option: &str) -> Option<String> {
     let config = ClientConfig::new();
     let known = config.create_native_config().ok()?;
-    let names = native_names(&known);
-    let (distance, name) = names.into_iter().map(|name| (strsim::levenshtein(option, &name), name)).min()?;
+    let names = native_names(&known).into_iter().chain(ALIASES.map(str::to_owned));
+    let (distance, name) = names.map(|name| (strsim::levenshtein(option, &name), name)).min()?;
     (distance <= (option.len() / 3).max(2)).then_some(name)
 }
 

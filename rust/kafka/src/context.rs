@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::error::is_authentication;
 use crate::oauth;
-use crate::settings::OauthSettings;
+use crate::settings::{ClientSettings, OauthSettings, Secret};
 
 /// Where librdkafka's log lines go.
 const LOG_TARGET: &str = "firesteel::librdkafka";
@@ -31,6 +31,7 @@ pub(crate) struct Figures {
 #[derive(Debug)]
 pub(crate) struct Events {
     oauth: Option<OauthSettings>,
+    authorities: Option<Secret>,
     seen: Mutex<Seen>,
 }
 
@@ -42,8 +43,9 @@ struct Seen {
 }
 
 impl Events {
-    pub(crate) fn new(oauth: Option<OauthSettings>) -> Self {
-        Self { oauth, seen: Mutex::default() }
+    pub(crate) fn new(settings: &ClientSettings) -> Self {
+        let authorities = settings.properties.get("ssl.ca.pem").cloned();
+        Self { oauth: settings.oauth.clone(), authorities, seen: Mutex::default() }
     }
 
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
@@ -114,7 +116,7 @@ impl ClientContext for Events {
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
         let settings = self.oauth.as_ref().ok_or("no token endpoint is set: kafka.sasl.oauthbearer.token.endpoint.url")?;
-        oauth::token(settings).map_err(|message| {
+        oauth::token(settings, self.authorities.as_ref()).map_err(|message| {
             let mut seen = self.seen();
             seen.refused = Some(message.clone());
             drop(seen);

@@ -112,10 +112,21 @@ impl Lane {
         self.next
     }
 
-    /// Records before `offset` are given up.
-    pub(crate) fn pass_over(&mut self, offset: i64) {
-        self.next = self.next.max(offset);
-        self.fetched = self.fetched.max(offset);
+    /// Records before `offset` are given up: they are gone, and the fetching has stopped because of it.
+    pub(crate) fn restart_at(&mut self, offset: i64) -> Result<(), KafkaFault> {
+        self.ready.clear();
+        self.pending = None;
+        // SAFETY: a live topic whose partition was started; stopped, it may be started again.
+        let code = unsafe {
+            sys::rd_kafka_consume_stop(self.topic.as_ptr(), self.partition);
+            sys::rd_kafka_consume_start(self.topic.as_ptr(), self.partition, offset)
+        };
+        if code != 0 {
+            return Err(KafkaFault::other(format!("{}-{}", self.name, self.partition), last_error()));
+        }
+        self.next = offset;
+        self.fetched = offset;
+        Ok(())
     }
 
     /// Makes `offset` the next one: goes on if it is, else drops what was fetched and fetches from there.

@@ -1,11 +1,13 @@
 //! Tokens for SASL/OAUTHBEARER from a token endpoint: RFC 6749 section 4.4, the client credentials grant.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rdkafka::client::OAuthToken;
 use serde::Deserialize;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
-use crate::settings::OauthSettings;
+use crate::settings::{OauthSettings, Secret};
 
 /// How long the endpoint may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -18,12 +20,22 @@ struct Answer {
     expires_in: Option<u64>,
 }
 
+/// The authorities that the brokers' certificates come from, if they are said; else the system's.
+fn roots(authorities: Option<&Secret>) -> RootCerts {
+    let Some(pem) = authorities else { return RootCerts::PlatformVerifier };
+    let certificates = parse_pem(pem.reveal().as_bytes()).filter_map(|item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    });
+    RootCerts::Specific(Arc::new(certificates.collect()))
+}
+
 /// Asks for a token. The message of a failure names the endpoint, never the secret.
-pub(crate) fn token(settings: &OauthSettings) -> Result<OAuthToken, String> {
+pub(crate) fn token(settings: &OauthSettings, authorities: Option<&Secret>) -> Result<OAuthToken, String> {
     let endpoint = &settings.token_endpoint;
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(PATIENCE))
-        .tls_config(ureq::tls::TlsConfig::builder().provider(ureq::tls::TlsProvider::NativeTls).build())
+        .tls_config(TlsConfig::builder().provider(TlsProvider::NativeTls).root_certs(roots(authorities)).build())
         .build()
         .into();
     let mut form = vec![("grant_type", "client_credentials")];

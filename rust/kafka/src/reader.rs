@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use arrow::record_batch::RecordBatch;
+use rdkafka::consumer::Consumer;
 use rdkafka::types::RDKafkaErrorCode;
 use serde::Deserialize;
 
@@ -248,8 +249,15 @@ impl RangeReader {
             Took::Trouble(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic, _)
                 if !self.request.fail_on_data_loss =>
             {
-                self.skip(range, *until);
+                let until = *until;
+                self.skip(range, until)?;
                 Ok(true)
+            }
+            Took::Trouble(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic, _)
+                if self.is_gone(topic)? =>
+            {
+                let servers = self.fetcher.client().servers().to_owned();
+                Err(KafkaFault::UnknownTopic { topic: topic.clone(), servers })
             }
             Took::Trouble(code, reason) => {
                 log::warn!("{topic}-{partition}: {code}: {reason}");
@@ -265,7 +273,6 @@ impl RangeReader {
         let patience = Duration::from_millis(self.request.patience_ms);
         let client = self.fetcher.client();
         let (earliest, latest) = client.ask(&format!("{topic}-{partition}"), patience, |wait| {
-            use rdkafka::consumer::Consumer;
             client.consumer().fetch_watermarks(&topic, partition, wait)
         })?;
         if self.request.fail_on_data_loss {
@@ -273,15 +280,25 @@ impl RangeReader {
         }
         // A partition that was made anew ends before `wanted`: all of the range is gone.
         let next = if wanted > latest { until } else { earliest.clamp(wanted, until) };
-        self.skip(range, next);
-        if next < until { self.fetcher.lane_mut(range).seek(next) } else { Ok(()) }
+        self.skip(range, next)
     }
 
-    fn skip(&mut self, range: usize, next: i64) {
+    /// Whether a topic does not exist any more; a broker that has just started may not know it for a moment.
+    fn is_gone(&self, topic: &str) -> Result<bool, KafkaFault> {
+        let client = self.fetcher.client();
+        let patience = Duration::from_millis(self.request.patience_ms);
+        client.ask(&format!("topic {topic}"), patience, |wait| {
+            let metadata = client.consumer().fetch_metadata(Some(topic), wait)?;
+            Ok(metadata.topics().iter().all(|found| found.partitions().is_empty()))
+        })
+    }
+
+    /// Gives up what is before `next`.
+    fn skip(&mut self, range: usize, next: i64) -> Result<(), KafkaFault> {
         let lane = self.fetcher.lane_mut(range);
         let mut skipped = self.request.ranges[range].clone();
         (skipped.from, skipped.until) = (lane.next(), next);
-        lane.pass_over(next);
+        lane.restart_at(next)?;
         log::warn!(
             "{}-{}: offsets {} to {} are lost and passed over (failOnDataLoss is false)",
             skipped.topic,
@@ -291,6 +308,7 @@ impl RangeReader {
         );
         self.counts.lost += u64::try_from(skipped.until - skipped.from).unwrap_or(0);
         self.skipped.push(Skipped { range: skipped });
+        Ok(())
     }
 
     fn timeout(&self, range: usize) -> KafkaFault {

@@ -65,7 +65,11 @@ private[kafka] object Content {
       case (Some(_), Some(_)) =>
         throw new WrongSourceOption("schema and pipeline: give only one of them; a pipeline file has its own schema")
       case (Some(ddl), None) => new Decoded(ddl, text.get("valueFormat").map(_.trim.toLowerCase).getOrElse("json"))
-      case (None, Some(file)) => new Piped(file, sc)
+      case (None, Some(file)) =>
+        if (text.get("valueFormat").isDefined) {
+          throw new WrongSourceOption("valueFormat belongs to schema; a pipeline file says its own input.format")
+        }
+        new Piped(file, sc)
       case (None, None) =>
         text.get("valueFormat").foreach { _ =>
           throw new WrongSourceOption("valueFormat belongs to schema, which is missing")
@@ -97,13 +101,14 @@ private[kafka] object Content {
 
     /**
      * Only the wanted columns are decoded, so a bad value in another one rejects nothing; if `_rejected` is wanted, all
-     * are.
+     * are. So are those of CSV, whose fields are known by their places.
      */
     override def plan(wanted: StructType): ReadPlan =
       if (wanted.isEmpty) records(wanted)
       else {
         val names = wanted.fieldNames.toSet
-        val prepared = if (names(io.firesteel.spark.Firesteel.RejectedColumn)) all else prepare(names)
+        val whole = format == "csv" || names(io.firesteel.spark.Firesteel.RejectedColumn)
+        val prepared = if (whole) all else prepare(names)
         ReadPlan(Fed, prepared.call, prepared.output, wanted, Seq.empty, s"$format: ${wanted.toDDL}")
       }
 
