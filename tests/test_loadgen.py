@@ -31,11 +31,11 @@ def run(program: Path, *arguments: object) -> str:
     return done.stdout
 
 
-def refused(program: Path, *arguments: object) -> str:
-    """Standard error of a command that must be refused as wrong usage."""
+def refused(program: Path, *arguments: object, status: int = 2) -> str:
+    """Standard error of a command that must be refused, by default as wrong usage."""
     command = [str(program), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 2, (done.returncode, done.stderr)
+    assert done.returncode == status, (done.returncode, done.stderr)
     return done.stderr
 
 

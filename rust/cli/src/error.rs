@@ -18,6 +18,14 @@ pub(crate) enum CliError {
         /// The system's own words.
         source: std::io::Error,
     },
+    /// A file holds something else than it should.
+    #[error("{}: {message}", path.display())]
+    Content {
+        /// The file as the user named it.
+        path: PathBuf,
+        /// What is wrong, where, and what to do.
+        message: String,
+    },
     /// The broker refused something or could not be reached.
     #[error("Kafka: {0}")]
     Kafka(String),
@@ -40,7 +48,7 @@ impl CliError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Pipeline(_) => 2,
-            Self::File { .. } | Self::Kafka(_) | Self::Engine(_) => 1,
+            Self::File { .. } | Self::Content { .. } | Self::Kafka(_) | Self::Engine(_) => 1,
         }
     }
 }

@@ -1,10 +1,17 @@
-//! Where generated records go: a file, a topic or both, as fast as possible or at a fixed rate.
+//! Where generated records go: a file, a topic or both, as fast as possible, at a fixed rate or when each is due.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{pace::Pacer, sink_file::FileSink, sink_kafka::KafkaSink};
+use super::{
+    pace::{Clock, Pacer},
+    sink_file::FileSink,
+    sink_kafka::KafkaSink,
+};
 use crate::error::CliError;
 
 /// Text form of an event.
@@ -79,7 +86,8 @@ fn key_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn positive(text: &str) -> Result<f64, String> {
+/// For options that must be above 0.
+pub(crate) fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if value > 0.0 && value.is_finite() => Ok(value),
         _ => Err("wanted a number above 0".to_owned()),
@@ -138,6 +146,8 @@ pub(crate) trait Sink {
 pub(crate) struct Output {
     sinks: Vec<Box<dyn Sink>>,
     pacer: Option<Pacer>,
+    /// Started by the first event that is due at a time of its own.
+    clock: Option<Clock>,
     send_time: bool,
     progress: ProgressBar,
     events: u64,
@@ -160,7 +170,8 @@ impl Output {
         if let Ok(style) = ProgressStyle::with_template(template) {
             progress.set_style(style);
         }
-        Ok(Self { sinks, pacer: args.rate.map(Pacer::start), send_time: args.send_time, progress, events: 0 })
+        let pacer = args.rate.map(Pacer::start);
+        Ok(Self { sinks, pacer, clock: None, send_time: args.send_time, progress, events: 0 })
     }
 
     /// True when the records end in a file, which has no place for a record without a value.
@@ -175,11 +186,23 @@ impl Output {
             None if self.send_time => Some(super::pace::now_us()),
             None => None,
         };
+        self.count(if self.pacer.is_some() { 256 } else { 4096 });
+        due.filter(|_| self.send_time)
+    }
+
+    /// The same for an event that is due so long after the first one.
+    pub(crate) fn next_event_at(&mut self, due: Duration) -> Option<i64> {
+        let due = self.clock.get_or_insert_with(Clock::start).wait_until(due);
+        self.count(256);
+        Some(due).filter(|_| self.send_time)
+    }
+
+    /// Counts an event; moves the bar every so many.
+    fn count(&mut self, step: u64) {
         self.events += 1;
-        if self.events.is_multiple_of(4096) || self.pacer.is_some() && self.events.is_multiple_of(256) {
+        if self.events.is_multiple_of(step) {
             self.progress.set_position(self.events);
         }
-        due.filter(|_| self.send_time)
     }
 
     /// Writes a record to every sink.
