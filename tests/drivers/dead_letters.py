@@ -1,4 +1,4 @@
-"""Reads a topic with a schema and `deadLetterTopic` in micro-batches, to Parquet, to the end of the input.
+"""Reads a topic with a schema and `deadLetterTopic` in micro-batches, to its end, to Parquet: a folder per batch.
 
 Arguments: bootstrap, topic to read, topic of the dead letters, folder (checkpoint and out are made in it), then
 option=value for the source.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 import firesteel
 
@@ -33,9 +33,12 @@ def main() -> None:
     for option in arguments.options:
         name, value = option.split("=", 1)
         reader = reader.option(name, value)
-    writer = reader.load().writeStream.format("parquet").trigger(availableNow=True)
-    writer = writer.option("checkpointLocation", f"{arguments.folder}/checkpoint")
-    writer.start(f"{arguments.folder}/out").awaitTermination()
+
+    def batch(rows: DataFrame, number: int) -> None:
+        rows.write.mode("overwrite").parquet(f"{arguments.folder}/out/batch_id={number}")
+
+    writer = reader.load().writeStream.trigger(availableNow=True)
+    writer.option("checkpointLocation", f"{arguments.folder}/checkpoint").foreachBatch(batch).start().awaitTermination()
     spark.stop()
 
 
