@@ -63,21 +63,24 @@ private[kafka] object Subscription {
     override def toString: String = s"assign ${partitions.mkString(", ")}"
   }
 
-  def of(options: SourceText): Subscription = {
-    val ways = Seq("subscribe", "subscribePattern", "assign")
-    ways.flatMap(way => options.get(way).map(way -> _)) match {
-      case Seq(("subscribe", text)) =>
-        text.split(',').map(_.trim).filter(_.nonEmpty).toSeq match {
+  /** The options that say it; one of them is given. */
+  val options: Seq[String] = Seq("subscribe", "subscribePattern", "assign")
+
+  def of(text: SourceText): Subscription = {
+    val ways = options
+    ways.flatMap(way => text.get(way).map(way -> _)) match {
+      case Seq(("subscribe", topics)) =>
+        topics.split(',').map(_.trim).filter(_.nonEmpty).toSeq match {
           case Seq() => throw new WrongSourceOption("subscribe names no topic")
           case names => Topics(names.distinct)
         }
-      case Seq(("subscribePattern", text)) =>
-        try Pattern(java.util.regex.Pattern.compile(text.trim))
+      case Seq(("subscribePattern", pattern)) =>
+        try Pattern(java.util.regex.Pattern.compile(pattern.trim))
         catch {
           case e: java.util.regex.PatternSyntaxException =>
             throw new WrongSourceOption(s"subscribePattern: ${e.getMessage}")
         }
-      case Seq((_, text)) => Partitions(Offsets.readPartitions(text, "assign"))
+      case Seq((_, partitions)) => Partitions(Offsets.readPartitions(partitions, "assign"))
       case Seq() => throw new WrongSourceOption(s"what to read is missing: give one of ${ways.mkString(", ")}")
       case several => throw new WrongSourceOption(s"${several.map(_._1).mkString(" and ")}: give only one of them")
     }

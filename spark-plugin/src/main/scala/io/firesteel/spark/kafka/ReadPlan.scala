@@ -61,11 +61,14 @@ private[kafka] object Content {
   /** What a pipeline is fed with: the value, and where it came from for rejected rows. */
   private val Fed = Seq("value", "topic", "partition", "offset")
 
-  def of(text: SourceText, sc: => SparkContext): Content = {
-    val letters = DeadLetterOptions.of(text)
-    val content = read(text, sc)
-    letters.fold(content)(options => new Sieved(content, options.topic))
-  }
+  def of(text: SourceText, sc: => SparkContext): Content =
+    // A writer's options: Spark asks a table for its columns before it writes to it.
+    if (Subscription.options.forall(text.get(_).isEmpty)) new Records(false)
+    else {
+      val letters = DeadLetterOptions.of(text)
+      val content = read(text, sc)
+      letters.fold(content)(options => new Sieved(content, options.topic))
+    }
 
   private def read(text: SourceText, sc: => SparkContext): Content =
     (text.get("schema"), text.get("pipeline")) match {
