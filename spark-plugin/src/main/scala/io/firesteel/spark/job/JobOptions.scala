@@ -25,12 +25,32 @@ object SourceChoice {
   case object Spark extends SourceChoice
 }
 
+/** Who writes topics. */
+sealed trait SinkChoice {
+
+  /** The format's name. */
+  def format: String
+}
+object SinkChoice {
+
+  /** `format("firesteel")`: JSON is made, and records are written, in native code. */
+  case object Native extends SinkChoice {
+    override val format: String = "firesteel"
+  }
+
+  /** Spark's own sink, `format("kafka")`. */
+  case object Spark extends SinkChoice {
+    override val format: String = "kafka"
+  }
+}
+
 /** The job's options, checked. Where nothing is started (`dryRun`), topic and sinks may be missing. */
 final case class JobOptions(
     pipeline: String,
     bootstrapServers: String,
     topic: String,
     source: SourceChoice,
+    sink: SinkChoice,
     checkpoint: String,
     startingOffsets: String,
     maxOffsetsPerTrigger: Option[Long],
@@ -58,6 +78,7 @@ object JobOptions {
     Known("bootstrap-servers", Some("HOST:PORT,..."), "Kafka's brokers. Required."),
     Known("topic", Some("TOPIC"), "The topic to read. Required."),
     Known("source", Some("SOURCE"), "native, or spark for Spark's own Kafka source. Default: native."),
+    Known("sink", Some("SINK"), "native, or spark for Spark's own Kafka sink. Default: native."),
     Known("checkpoint", Some("DIR"), "Where the query keeps its position; the same folder resumes it. Required."),
     Known(
       "starting-offsets",
@@ -115,6 +136,7 @@ object JobOptions {
       bootstrapServers = required("bootstrap-servers"),
       topic = required("topic"),
       source = typed.get("source").fold[SourceChoice](SourceChoice.Native)(source),
+      sink = typed.get("sink").fold[SinkChoice](SinkChoice.Native)(sink),
       checkpoint = required("checkpoint"),
       startingOffsets = typed.getOrElse("starting-offsets", "earliest"),
       maxOffsetsPerTrigger = typed.get("max-offsets-per-trigger").map(positive("max-offsets-per-trigger", _)),
@@ -187,6 +209,12 @@ object JobOptions {
     case "native" => SourceChoice.Native
     case "spark" => SourceChoice.Spark
     case other => throw new WrongOption(s"--source $other: wanted native or spark")
+  }
+
+  private def sink(text: String): SinkChoice = text.trim match {
+    case "native" => SinkChoice.Native
+    case "spark" => SinkChoice.Spark
+    case other => throw new WrongOption(s"--sink $other: wanted native or spark")
   }
 
   private val Interval = """processing-time[ =]+(\d+ *[a-z]+)""".r

@@ -49,9 +49,9 @@ private[spark] object ScoringQuery {
 
     val kafka = options.kafka + ("kafka.bootstrap.servers" -> options.bootstrapServers)
     val scores = folders(0).map(new ParquetSink("scores", _)).toSeq ++
-      options.outputTopic.map(TopicSink.scores(_, options.outputKey, kafka))
+      options.outputTopic.map(TopicSink.scores(_, options.outputKey, options.sink, kafka))
     val rejected = folders(1).map(new ParquetSink("rejected rows", _)).toSeq ++
-      options.rejectedTopic.map(TopicSink.rejected(_, kafka))
+      options.rejectedTopic.map(TopicSink.rejected(_, options.sink, kafka))
     (scores ++ rejected).foreach(sink => println(sink.guarantee))
 
     val books = new Books(options.progressFile.map(file => new ProgressFile(Paths.get(file))))

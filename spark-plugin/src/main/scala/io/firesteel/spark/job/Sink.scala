@@ -27,45 +27,57 @@ private[job] final class ParquetSink(kind: String, folder: OwnedFolder) extends 
   }
 }
 
-/** Kafka, after Spark's own sink. A repeated batch writes its records again. */
+/** Kafka, by our sink or Spark's own. A repeated batch writes its records again. */
 private[job] final class TopicSink(
     kind: String,
     topic: String,
+    sink: SinkChoice,
     settings: Map[String, String],
-    toRecords: DataFrame => DataFrame
+    toRecords: DataFrame => Records
 ) extends Sink {
   override def guarantee: String =
     s"$kind -> topic $topic: at least once (a batch repeated after a failure writes its records again)"
 
-  override def write(rows: DataFrame, count: Long, batchId: Long): Unit =
-    if (count > 0) toRecords(rows).write.format("kafka").options(settings).option("topic", topic).save()
+  override def write(rows: DataFrame, count: Long, batchId: Long): Unit = if (count > 0) {
+    val records = toRecords(rows)
+    records.frame.write.format(sink.format).options(settings ++ records.options).option("topic", topic).save()
+  }
 }
+
+/** Rows in the form of a sink, and what it must be told of them. */
+private[job] final case class Records(frame: DataFrame, options: Map[String, String] = Map.empty)
 
 private[job] object TopicSink {
 
+  /** Columns that mean something else to the native sink than a member of the JSON object. */
+  private val ofRecord = Set("topic", "partition", "key", "headers")
+
   /** Scores: the output columns as one JSON object, nulls included; the key is one of them, as text. */
-  def scores(topic: String, key: Option[String], settings: Map[String, String]): TopicSink =
-    new TopicSink(
-      "scores",
-      topic,
-      settings,
-      rows => {
-        val value = to_json(struct("*"), java.util.Map.of("ignoreNullFields", "false")).as("value")
-        rows.select(key.map(name => col(s"`$name`").cast("string").as("key")).toSeq :+ value: _*)
-      }
-    )
+  def scores(topic: String, key: Option[String], sink: SinkChoice, settings: Map[String, String]): TopicSink =
+    new TopicSink("scores", topic, sink, settings, rows => scores(rows, key, sink))
+
+  private def scores(rows: DataFrame, key: Option[String], sink: SinkChoice): Records = {
+    val keys = key.map(name => col(s"`$name`").cast("string").as("key")).toSeq
+    if (sink == SinkChoice.Native && !rows.columns.exists(name => ofRecord(name.toLowerCase))) {
+      Records(rows.select(keys :+ col("*"): _*), Map("valueFormat" -> "json", "ignoreNullFields" -> "false"))
+    } else {
+      val value = to_json(struct("*"), java.util.Map.of("ignoreNullFields", "false")).as("value")
+      Records(rows.select(keys :+ value: _*))
+    }
+  }
 
   /** Rejected records: the bytes as they came, with the place and the reason in headers. */
-  def rejected(topic: String, settings: Map[String, String]): TopicSink =
+  def rejected(topic: String, sink: SinkChoice, settings: Map[String, String]): TopicSink =
     new TopicSink(
       "rejected rows",
       topic,
+      sink,
       settings,
       rows => {
         val headers = Seq("topic", "partition", "offset", "stage", "code", "message").map { name =>
           struct(lit(s"firesteel.$name").as("key"), col(name).cast("string").cast(BinaryType).as("value"))
         }
-        rows.select(col("raw").as("value"), array(headers: _*).as("headers"))
+        Records(rows.select(col("raw").as("value"), array(headers: _*).as("headers")))
       }
     )
 }

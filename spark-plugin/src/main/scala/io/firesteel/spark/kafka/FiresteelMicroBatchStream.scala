@@ -1,8 +1,9 @@
 package io.firesteel.spark.kafka
 
-import java.util.{Optional, UUID, Map => JMap}
+import java.util.{Map => JMap, Optional, UUID}
 
 import io.firesteel.spark.bridge.KafkaReader
+import io.firesteel.spark.kafka.deadletter.BatchTurns
 import org.apache.hadoop.conf.Configuration
 import org.apache.spark.sql.connector.read.streaming._
 import org.apache.spark.sql.connector.read.{InputPartition, PartitionReaderFactory}
@@ -30,6 +31,9 @@ private[kafka] final class FiresteelMicroBatchStream(
   private val reader = new OffsetReader(options)
   private val source = s"stream-${UUID.randomUUID()}"
   private val lag = new Lag
+  private val turns = options.deadLetters.map { letters =>
+    new BatchTurns(letters, letters.transactions(options.kafka), source, checkpoint)
+  }
 
   private var latest: Map[TopicPartition, Long] = Map.empty
   private var last: Option[Map[TopicPartition, Long]] = None
@@ -100,7 +104,14 @@ private[kafka] final class FiresteelMicroBatchStream(
   override def planInputPartitions(start: Offset, end: Offset): Array[InputPartition] = {
     val (from, until) = (offsetsOf(start), offsetsOf(end))
     val ranges = OffsetRange.between(from, until, reader.earliest, options.limits.failOnDataLoss)
-    Planning.partitions(ranges, until.keys.toSeq, options, tasks)
+    val partitions = Planning.partitions(ranges, until.keys.toSeq, options, tasks)
+    val turned = (turns, partitions.headOption) match {
+      case (Some(batches), Some(first)) =>
+        val turn = batches.of(first.groups)
+        partitions.map(partition => partition.copy(turn = Some(turn(partition.group))))
+      case _ => partitions
+    }
+    turned.map(identity[InputPartition])
   }
 
   override def createReaderFactory(): PartitionReaderFactory = readerFactory(plan)
@@ -114,11 +125,13 @@ private[kafka] final class FiresteelMicroBatchStream(
     }
 
   override def metrics(consumed: Optional[Offset]): JMap[String, String] =
-    if (consumed.isPresent && latest.nonEmpty) lag.metrics(latest, offsetsOf(consumed.get), System.currentTimeMillis()).asJava
+    if (consumed.isPresent && latest.nonEmpty)
+      lag.metrics(latest, offsetsOf(consumed.get), System.currentTimeMillis()).asJava
     else JMap.of()
 
   override def stop(): Unit = {
     reader.close()
+    turns.foreach(_.close())
     // In local mode the tasks' consumers are in this process; those of other executors close when they were idle long.
     KafkaReader.forget(source)
   }
@@ -132,7 +145,7 @@ private[kafka] final class FiresteelMicroBatchStream(
   def narrowed(plan: ReadPlan): MicroBatchStream = new NarrowStream(this, plan)
 
   private[kafka] def readerFactory(plan: ReadPlan): PartitionReaderFactory =
-    new RangeReaderFactory(source, options.kafka, plan, options.limits)
+    new RangeReaderFactory(source, options.kafka, plan, options.limits, options.deadLetters)
 
   override def equals(other: Any): Boolean = other match {
     case narrow: NarrowStream => narrow.of eq this

@@ -1,11 +1,14 @@
 package io.firesteel.spark.kafka
 
+import io.firesteel.spark.bridge.NativeProducer
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.connector.metric.CustomMetric
 import org.apache.spark.sql.connector.read._
 import org.apache.spark.sql.connector.read.streaming.MicroBatchStream
 import org.apache.spark.sql.types.StructType
 import org.apache.spark.sql.util.CaseInsensitiveStringMap
+
+import scala.jdk.CollectionConverters._
 
 /** Takes what the query wants of the table's columns. */
 private[kafka] final class FiresteelScanBuilder(content: Content, options: CaseInsensitiveStringMap)
@@ -59,7 +62,7 @@ private[kafka] final class FiresteelScan(content: Content, wanted: StructType, o
 private[kafka] final class FiresteelBatch(options: SourceOptions, plan: ReadPlan, tasks: Int) extends Batch {
 
   /** Resolved once, so that planning twice reads the same. */
-  private lazy val partitions: Array[InputPartition] = {
+  private lazy val partitions: Array[RangesPartition] = {
     val reader = new OffsetReader(options)
     try {
       val from = reader.resolve(options.starting, "starting")
@@ -77,9 +80,20 @@ private[kafka] final class FiresteelBatch(options: SourceOptions, plan: ReadPlan
     } finally reader.close()
   }
 
-  override def planInputPartitions(): Array[InputPartition] = partitions
+  override def planInputPartitions(): Array[InputPartition] = partitions.map(identity[InputPartition])
 
   /** No source: the consumers close with their tasks. */
-  override def createReaderFactory(): PartitionReaderFactory =
-    new RangeReaderFactory("", options.kafka, plan, options.limits)
+  override def createReaderFactory(): PartitionReaderFactory = {
+    options.deadLetters.foreach { letters =>
+      // Once here, so that a wrong topic is not first met by the first rejected row.
+      val _ = NativeProducer.check(letters.librdkafka(options.kafka).asJava, letters.topic, FiresteelBatch.TopicMillis)
+    }
+    new RangeReaderFactory("", options.kafka, plan, options.limits, options.deadLetters)
+  }
+}
+
+private[kafka] object FiresteelBatch {
+
+  /** How long the brokers may take to say whether a topic is there. */
+  private val TopicMillis = 30000L
 }

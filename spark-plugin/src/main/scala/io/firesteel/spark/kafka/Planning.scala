@@ -1,25 +1,23 @@
 package io.firesteel.spark.kafka
 
-import org.apache.spark.sql.connector.read.InputPartition
-
 /** From ranges to tasks. */
 private[kafka] object Planning {
   def partitions(
       ranges: Seq[OffsetRange],
       all: Seq[TopicPartition],
       options: SourceOptions,
-      tasks: Int): Array[InputPartition] = {
+      tasks: Int): Array[RangesPartition] = {
     val locations = Executors.locations()
-    val groups =
+    val (groups, of) =
       if (options.minPartitions.isEmpty && options.maxRecordsPerPartition.isEmpty) {
-        OffsetRange.grouped(ranges, all, math.min(tasks, all.size))
+        val most = math.min(tasks, all.size)
+        (OffsetRange.grouped(ranges, all, most), most)
       } else {
-        OffsetRange.split(ranges, options.minPartitions, options.maxRecordsPerPartition).zipWithIndex.map {
-          case (range, task) => task -> Seq(range)
-        }
+        val cut = OffsetRange.split(ranges, options.minPartitions, options.maxRecordsPerPartition)
+        (cut.zipWithIndex.map { case (range, task) => task -> Seq(range) }, cut.size)
       }
     groups.map { case (group, members) =>
-      RangesPartition(members, Executors.preferred(group, locations)): InputPartition
+      RangesPartition(members, Executors.preferred(group, locations), group, of)
     }.toArray
   }
 }

@@ -3,6 +3,7 @@ package io.firesteel.spark.kafka
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
 import io.firesteel.spark.bridge.{FiresteelCancelledException, KafkaReader, NativeLibrary, ReaderMetrics}
 import io.firesteel.spark.exec.{TaskBudget, TaskRunners}
+import io.firesteel.spark.kafka.deadletter.{DeadLetterOptions, DeadLetters, Sieve, SievedReader, Turn}
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.connector.metric.CustomTaskMetric
 import org.apache.spark.sql.connector.read.{InputPartition, PartitionReader, PartitionReaderFactory}
@@ -11,8 +12,18 @@ import org.apache.spark.{TaskContext, TaskKilledException}
 
 import scala.jdk.CollectionConverters._
 
-/** What one task reads. */
-private[kafka] final case class RangesPartition(ranges: Seq[OffsetRange], locations: Seq[String])
+/**
+ * What one task reads.
+ *
+ * @param group its number among the groups of partitions that are read together, and `groups` how many there are
+ * @param turn in a micro-batch, its right to write dead letters, if they are wanted
+ */
+private[kafka] final case class RangesPartition(
+    ranges: Seq[OffsetRange],
+    locations: Seq[String],
+    group: Int,
+    groups: Int,
+    turn: Option[Turn] = None)
     extends InputPartition {
   override def preferredLocations(): Array[String] = locations.toArray
 }
@@ -21,19 +32,28 @@ private[kafka] final case class RangesPartition(ranges: Seq[OffsetRange], locati
  * Makes the readers of a scan's tasks.
  *
  * @param source who reads: consumers are used again by tasks of the same source; none are kept if it is empty
+ * @param letters where rejected rows go, if the plan takes them out
  */
-private[kafka] final class RangeReaderFactory(source: String, kafka: KafkaOptions, plan: ReadPlan, limits: Limits)
+private[kafka] final class RangeReaderFactory(
+    source: String,
+    kafka: KafkaOptions,
+    plan: ReadPlan,
+    limits: Limits,
+    letters: Option[DeadLetterOptions])
     extends PartitionReaderFactory {
   override def supportColumnarReads(partition: InputPartition): Boolean = true
 
   override def createColumnarReader(partition: InputPartition): PartitionReader[ColumnarBatch] = {
-    val ranges = partition.asInstanceOf[RangesPartition].ranges
+    val part = partition.asInstanceOf[RangesPartition]
     NativeLibrary.load()
     plan.models.foreach(_.load())
     val task = TaskContext.get()
-    val reader = new KafkaReader(request(ranges), plan.call, plan.native, plan.fields, TaskBudget.of(task))
+    val reader = new KafkaReader(request(part.ranges), plan.call, plan.native, plan.fields, TaskBudget.of(task))
     if (task != null) TaskRunners.closeWith(task, reader)
-    new BatchReader(reader, task)
+    val batches = new BatchReader(reader, task)
+    val sieved = for (at <- plan.rejected; options <- letters)
+      yield new SievedReader(batches, new Sieve(plan.native(at)), DeadLetters.of(options, kafka, part.turn))
+    sieved.getOrElse(batches)
   }
 
   override def createReader(partition: InputPartition): PartitionReader[InternalRow] =
@@ -68,7 +88,7 @@ private[kafka] final class RangeReaderFactory(source: String, kafka: KafkaOption
 }
 
 /** A task's batches. */
-private final class BatchReader(reader: KafkaReader, task: TaskContext) extends PartitionReader[ColumnarBatch] {
+private[kafka] final class BatchReader(reader: KafkaReader, task: TaskContext) extends PartitionReader[ColumnarBatch] {
   private var batch: ColumnarBatch = null
   private var metrics = ReaderMetrics.ZERO
 
@@ -85,7 +105,10 @@ private final class BatchReader(reader: KafkaReader, task: TaskContext) extends 
 
   override def get(): ColumnarBatch = batch
 
-  override def currentMetricsValues(): Array[CustomTaskMetric] = ReadMetrics.values(metrics)
+  /** What was read so far. */
+  def read: ReaderMetrics = metrics
+
+  override def currentMetricsValues(): Array[CustomTaskMetric] = ReadMetrics.values(TaskRead(metrics, metrics.rows, 0))
 
   override def close(): Unit = reader.close()
 }

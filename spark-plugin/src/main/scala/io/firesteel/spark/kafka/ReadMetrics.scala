@@ -19,6 +19,21 @@ final class RejectedMetric extends CustomSumMetric {
   override def description: String = "rejected rows"
 }
 
+final class RowsReadMetric extends CustomSumMetric {
+  override def name: String = "rowsRead"
+  override def description: String = "records read"
+}
+
+final class RowsOutMetric extends CustomSumMetric {
+  override def name: String = "rowsOut"
+  override def description: String = "rows given to the query"
+}
+
+final class DeadLettersMetric extends CustomSumMetric {
+  override def name: String = "deadLetters"
+  override def description: String = "rows sent to the dead letter topic"
+}
+
 final class LostMetric extends CustomSumMetric {
   override def name: String = "dataLoss"
   override def description: String = "offsets passed over because their records are gone"
@@ -42,8 +57,14 @@ final class RoundTripMetric extends CustomMetric {
   override def aggregateTaskMetrics(values: Array[Long]): String = f"${values.maxOption.getOrElse(0L) / 1e3}%.1f ms"
 }
 
+/** What a task has read, and where its rows have gone. */
+private[kafka] final case class TaskRead(reader: ReaderMetrics, rowsOut: Long, deadLetters: Long)
+
 private[kafka] object ReadMetrics {
-  private val all: Seq[(CustomMetric, ReaderMetrics => Long)] = Seq(
+  private val ofTask: Seq[(CustomMetric, TaskRead => Long)] =
+    Seq((new RowsOutMetric, _.rowsOut), (new DeadLettersMetric, _.deadLetters))
+  private val ofReader: Seq[(CustomMetric, ReaderMetrics => Long)] = Seq(
+    (new RowsReadMetric, _.rows),
     (new BatchesMetric, _.batches),
     (new BytesReadMetric, _.bytes),
     (new RejectedMetric, _.rejected),
@@ -56,12 +77,15 @@ private[kafka] object ReadMetrics {
     (new RoundTripMetric, _.roundTripMicros)
   )
 
+  private val all: Seq[(CustomMetric, TaskRead => Long)] =
+    ofTask ++ ofReader.map { case (metric, read) => (metric, (task: TaskRead) => read(task.reader)) }
+
   def supported: Array[CustomMetric] = all.map(_._1).toArray
 
-  def values(metrics: ReaderMetrics): Array[CustomTaskMetric] = all.map { case (metric, read) =>
+  def values(task: TaskRead): Array[CustomTaskMetric] = all.map { case (metric, read) =>
     new CustomTaskMetric {
       override def name: String = metric.name
-      override val value: Long = read(metrics)
+      override val value: Long = read(task)
     }: CustomTaskMetric
   }.toArray
 }

@@ -1,9 +1,10 @@
 package io.firesteel.spark.kafka
 
 import com.fasterxml.jackson.databind.ObjectMapper
-import io.firesteel.spark.FiresteelAnalysisException
+import io.firesteel.spark.{Firesteel, FiresteelAnalysisException}
 import io.firesteel.spark.bridge.{FiresteelException, NativeCalls}
 import io.firesteel.spark.exec.ModelRef
+import io.firesteel.spark.kafka.deadletter.DeadLetterOptions
 import io.firesteel.spark.resolve.{PipelineSource, Prepared}
 import org.apache.spark.SparkContext
 import org.apache.spark.sql.types._
@@ -16,6 +17,7 @@ import org.apache.spark.sql.types._
  * @param call the prepared call, or empty
  * @param native the columns that native code gives, in its order
  * @param schema the columns that Spark sees, among them
+ * @param rejected place of `_rejected` among the native ones, if rejected rows go to a topic and not to Spark
  */
 private[kafka] final case class ReadPlan(
     records: Seq[String],
@@ -23,10 +25,11 @@ private[kafka] final case class ReadPlan(
     native: StructType,
     schema: StructType,
     models: Seq[ModelRef],
-    description: String) {
+    description: String,
+    rejected: Option[Int] = None) {
 
-  /** Places of Spark's columns among the native ones. */
-  def fields: Array[Int] = schema.fieldNames.map(native.fieldIndex)
+  /** Places of Spark's columns among the native ones, and of `_rejected` if it is taken out on the way. */
+  def fields: Array[Int] = schema.fieldNames.map(native.fieldIndex) ++ rejected
 }
 
 /** Where the columns come from, before it is known which are wanted. */
@@ -59,9 +62,16 @@ private[kafka] object Content {
   private val Fed = Seq("value", "topic", "partition", "offset")
 
   def of(text: SourceText, sc: => SparkContext): Content =
+    // A writer's options: Spark asks a table for its columns before it writes to it.
+    if (Subscription.options.forall(text.get(_).isEmpty)) new Records(false)
+    else {
+      val letters = DeadLetterOptions.of(text)
+      val content = read(text, sc)
+      letters.fold(content)(options => new Sieved(content, options.topic))
+    }
+
+  private def read(text: SourceText, sc: => SparkContext): Content =
     (text.get("schema"), text.get("pipeline")) match {
-      // A writer's options: Spark asks a table for its columns before it writes to it.
-      case _ if Subscription.options.forall(text.get(_).isEmpty) => new Records(false)
       case (Some(_), Some(_)) =>
         throw new WrongSourceOption("schema and pipeline: give only one of them; a pipeline file has its own schema")
       case (Some(ddl), None) => new Decoded(ddl, text.get("valueFormat").map(_.trim.toLowerCase).getOrElse("json"))
@@ -107,7 +117,7 @@ private[kafka] object Content {
       if (wanted.isEmpty) records(wanted)
       else {
         val names = wanted.fieldNames.toSet
-        val whole = format == "csv" || names(io.firesteel.spark.Firesteel.RejectedColumn)
+        val whole = format == "csv" || names(Firesteel.RejectedColumn)
         val prepared = if (whole) all else prepare(names)
         ReadPlan(Fed, prepared.call, prepared.output, wanted, Seq.empty, s"$format: ${wanted.toDDL}")
       }
@@ -150,7 +160,30 @@ private[kafka] object Content {
     override val schema: StructType = prepared.output
     override def plan(wanted: StructType): ReadPlan =
       if (wanted.isEmpty) records(wanted)
-      else ReadPlan(Fed, prepared.call, prepared.output, wanted, source.models, s"pipeline ${source.name}\n${prepared.plan}")
+      else ReadPlan(
+        Fed,
+        prepared.call,
+        prepared.output,
+        wanted,
+        source.models,
+        s"pipeline ${source.name}\n${prepared.plan}"
+      )
+  }
+
+  /**
+   * The good rows of another content, without `_rejected`. Everything is decoded, whatever is wanted: the rows that are
+   * rejected must be the same in every read.
+   */
+  private final class Sieved(all: Content, topic: String) extends Content {
+    override val schema: StructType = StructType(all.schema.filter(_.name != Firesteel.RejectedColumn))
+    override def plan(wanted: StructType): ReadPlan = {
+      val whole = all.plan(all.schema)
+      whole.copy(
+        schema = wanted,
+        rejected = Some(whole.native.fieldIndex(Firesteel.RejectedColumn)),
+        description = s"${whole.description}\nrejected rows go to topic $topic"
+      )
+    }
   }
 
   private def checked[T](work: => T): T =

@@ -3,6 +3,7 @@ package io.firesteel.spark.kafka
 import java.util.concurrent.TimeUnit
 
 import io.firesteel.spark.job.Nearest
+import io.firesteel.spark.kafka.deadletter.DeadLetterOptions
 import org.apache.spark.network.util.JavaUtils
 import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
@@ -69,6 +70,7 @@ private[kafka] final case class SourceOptions(
     retryMillis: Long,
     mirrorGroup: Option[String],
     answerMillis: Long,
+    deadLetters: Option[DeadLetterOptions],
     limits: Limits) {
   override def toString: String = s"SourceOptions($subscription)"
 }
@@ -106,7 +108,7 @@ private[kafka] object SourceOptions {
     "maxWait",
     "prefetchBytes",
     "mirrorGroup"
-  )
+  ) ++ DeadLetterOptions.names
 
   /** What Spark itself adds to a reader's options. */
   private val sparks = Set("path", "paths", "sourceid", "sourcename", "name")
@@ -139,10 +141,13 @@ private[kafka] object SourceOptions {
     val min = text.long("minOffsetsPerTrigger", 1)
     for (least <- min; most <- max if least > most)
       throw new WrongSourceOption(s"minOffsetsPerTrigger ($least) is above maxOffsetsPerTrigger ($most)")
+    val subscription = Subscription.of(text)
+    val deadLetters = DeadLetterOptions.of(text)
+    deadLetters.foreach(DeadLetterOptions.checkNotRead(_, subscription))
     val batchRows = text.long("batchRows", 1, 1 << 20).getOrElse(8192L).toInt
     SourceOptions(
       kafka = kafka,
-      subscription = Subscription.of(text),
+      subscription = subscription,
       starting = starting,
       ending = ending,
       startingByTimestampLatest = text.get("startingOffsetsByTimestampStrategy").map(_.trim.toLowerCase) match {
@@ -161,6 +166,7 @@ private[kafka] object SourceOptions {
       retryMillis = text.long("fetchOffset.retryIntervalMs", 0).getOrElse(1000L),
       mirrorGroup = text.get("mirrorGroup").map(_.trim).filter(_.nonEmpty),
       answerMillis = answerMillis(kafka),
+      deadLetters = deadLetters,
       limits = Limits(
         batchRows = batchRows,
         batchBytes = text.bytes("batchBytes").getOrElse(32L << 20).max(1L).min(1L << 30),
@@ -198,8 +204,11 @@ private[kafka] object SourceOptions {
 
   private def checkEnds(text: SourceText, streaming: Boolean, starting: Bound, ending: Bound): Unit =
     if (streaming) {
-      Seq("endingOffsets", "endingTimestamp", "endingOffsetsByTimestamp").filter(text.get(_).isDefined).foreach { name =>
-        throw new WrongSourceOption(s"$name: a stream has no end. To stop at what is there now, use Trigger.AvailableNow")
+      Seq("endingOffsets", "endingTimestamp", "endingOffsetsByTimestamp").filter(text.get(_).isDefined).foreach {
+        name =>
+          throw new WrongSourceOption(
+            s"$name: a stream has no end. To stop at what is there now, use Trigger.AvailableNow"
+          )
       }
     } else {
       starting match {

@@ -37,6 +37,13 @@ class JobOptionsSuite extends munit.FunSuite {
     assertEquals(options.kafka, Map("kafka.sasl.jaas.config" -> "a b=\"c\"", "kafka.security.protocol" -> "SSL"))
   }
 
+  test("topics are written natively unless Spark's sink is asked for") {
+    assertEquals(JobOptions.parse(enough).sink, SinkChoice.Native: SinkChoice)
+    assertEquals(JobOptions.parse(enough ++ Seq("--sink", "spark")).sink, SinkChoice.Spark: SinkChoice)
+    assertEquals(JobOptions.parse(enough ++ Seq("--sink=native")).sink, SinkChoice.Native: SinkChoice)
+    assertEquals(refusal(enough ++ Seq("--sink", "kafka"): _*), "--sink kafka: wanted native or spark")
+  }
+
   test("both triggers are understood, with a space or an equals sign") {
     for (text <- Seq("processing-time 5 seconds", "processing-time=5 seconds"))
       assertEquals(

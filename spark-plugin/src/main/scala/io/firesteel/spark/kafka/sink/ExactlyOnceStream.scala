@@ -41,7 +41,7 @@ private[sink] final class ExactlyOnceStream(
     plans.committed(messages.toSeq.collect { case TaskCommitted(committed) => committed })
 
   override def abort(epoch: Long, messages: Array[WriterCommitMessage]): Unit =
-    BatchPlans.forget(run, settings, query)
+    BatchPlans.forget(run, settings, query, ExactlyOnceStream.Sink)
 }
 
 private[sink] object ExactlyOnceStream {

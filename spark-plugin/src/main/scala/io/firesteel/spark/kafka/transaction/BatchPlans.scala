@@ -115,17 +115,22 @@ private[kafka] final class BatchPlans(settings: TransactionSettings, query: Stri
 }
 
 private[kafka] object BatchPlans {
-  private val running = new ConcurrentHashMap[(String, TransactionSettings, String), BatchPlans]()
+  private val running = new ConcurrentHashMap[(String, TransactionSettings, String, String), BatchPlans]()
   private val MaxRuns = 1000
 
   /** The plans of a run of a query; Spark makes its writes anew for every batch. */
   def of(run: String, settings: TransactionSettings, query: String, sink: String): BatchPlans = {
     if (running.size > MaxRuns) running.clear()
-    running.computeIfAbsent((run, settings, query), _ => new BatchPlans(settings, query, sink))
+    running.computeIfAbsent((run, settings, query, sink), _ => new BatchPlans(settings, query, sink))
   }
 
   /** After a failure nothing is known for sure: the next batch of this run asks again. */
-  def forget(run: String, settings: TransactionSettings, query: String): Unit = {
-    val _ = running.remove((run, settings, query))
+  def forget(run: String, settings: TransactionSettings, query: String, sink: String): Unit = {
+    val _ = running.remove((run, settings, query, sink))
+  }
+
+  /** The run is over. */
+  def forget(run: String): Unit = {
+    val _ = running.keySet.removeIf(_._1 == run)
   }
 }
