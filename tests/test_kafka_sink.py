@@ -19,7 +19,7 @@ from pyspark.errors import AnalysisException, StreamingQueryException
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from tests.harness import topics
-from tests.harness.broker import free_ports
+from tests.harness.ports import free_ports
 from tests.support import checkpoints, kafka
 from tests.support.places import FULL, ROOT
 from tests.support.submit import SparkProgram
