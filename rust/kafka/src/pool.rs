@@ -3,6 +3,7 @@
 //! A consumer serves one task at a time. When the task ends it waits here, still fetching up to its limits, until a
 //! task of the same source wants some of its partitions, or for [`IDLE`] at most. One whose task failed is closed.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -39,13 +40,27 @@ struct Idle {
 
 static IDLE_FETCHERS: Mutex<Vec<Idle>> = Mutex::new(Vec::new());
 static SWEEPER: Once = Once::new();
+/// Sources whose consumers are wanted no more, the last [`REMEMBERED`] of them: a task that is still being interrupted
+/// when its query stops gives its consumer back afterwards.
+static FORGOTTEN: Mutex<VecDeque<String>> = Mutex::new(VecDeque::new());
+const REMEMBERED: usize = 1000;
 
 fn idle() -> MutexGuard<'static, Vec<Idle>> {
     IDLE_FETCHERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn forgotten() -> MutexGuard<'static, VecDeque<String>> {
+    FORGOTTEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Closes the idle consumers of a source, as when its query has stopped.
 pub fn forget(source: &str) {
+    let mut forgotten = forgotten();
+    if forgotten.len() >= REMEMBERED {
+        forgotten.pop_front();
+    }
+    forgotten.push_back(source.to_owned());
+    drop(forgotten);
     let gone: Vec<Idle> = idle().extract_if(.., |idle| idle.fetcher.source == source).collect();
     // Outside the lock: closing takes a moment.
     close(gone);
@@ -84,7 +99,12 @@ pub(crate) fn lease(request: &ReadRequest) -> Result<Fetcher, KafkaFault> {
 
 /// Takes back a consumer whose task ended well.
 pub(crate) fn give_back(fetcher: Fetcher) {
-    idle().push(Idle { fetcher, since: Instant::now() });
+    let returned = Idle { fetcher, since: Instant::now() };
+    if forgotten().contains(&returned.fetcher.source) {
+        close(vec![returned]);
+        return;
+    }
+    idle().push(returned);
     SWEEPER.call_once(|| {
         // Without the thread consumers would wait longer than they need to, no more.
         let _ = thread::Builder::new().name("firesteel-kafka-idle".to_owned()).spawn(sweep);
@@ -133,6 +153,8 @@ impl Fetcher {
             ("fetch.queue.backoff.ms", "2".to_owned()),
             ("fetch.error.backoff.ms", "100".to_owned()),
             ("reconnect.backoff.max.ms", "2000".to_owned()),
+            // After a broker's restart a topic may be unknown for a moment; librdkafka's default looks again in 5 minutes.
+            ("topic.metadata.refresh.interval.ms", "10000".to_owned()),
             ("statistics.interval.ms", "5000".to_owned()),
         ];
         let client = Client::connect(&request.settings, &defaults)?;

@@ -246,18 +246,17 @@ impl RangeReader {
             Took::Trouble(code, reason) if is_authorization(code) => {
                 Err(KafkaFault::NotAuthorized { what: format!("topic {topic}"), reason })
             }
-            Took::Trouble(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic, _)
-                if !self.request.fail_on_data_loss =>
-            {
-                let until = *until;
-                self.skip(range, until)?;
-                Ok(true)
-            }
+            // A broker that has just started says so too, for a moment; the question makes the client look again.
             Took::Trouble(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic, _)
                 if self.is_gone(topic)? =>
             {
-                let servers = self.fetcher.client().servers().to_owned();
-                Err(KafkaFault::UnknownTopic { topic: topic.clone(), servers })
+                if self.request.fail_on_data_loss {
+                    let servers = self.fetcher.client().servers().to_owned();
+                    return Err(KafkaFault::UnknownTopic { topic: topic.clone(), servers });
+                }
+                let until = *until;
+                self.skip(range, until)?;
+                Ok(true)
             }
             Took::Trouble(code, reason) => {
                 log::warn!("{topic}-{partition}: {code}: {reason}");

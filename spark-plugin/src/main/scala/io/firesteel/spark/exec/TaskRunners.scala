@@ -29,6 +29,8 @@ private[spark] object TaskRunners {
     val _ = (watch, watched.add(pair))
     task.addTaskCompletionListener[Unit] { _ =>
       val _ = watched.remove(pair)
+      // What was stopped half-way is not kept for later.
+      if (task.isInterrupted()) runner.cancel()
       runner.close()
     }: Unit
   }
