@@ -75,7 +75,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_a_batch_read_gives_what_sparks_source_gives(spark: SparkSession, bootstrap: str, mixed: str, name: str) -> None:
+def test_a_batch_read_gives_what_sparks_source_gives(
+    spark: SparkSession, bootstrap: str, mixed: str, name: str
+) -> None:
     """Record by record, for every way to say what is read."""
     options = {k: json.dumps({mixed: v}) if isinstance(v, dict) else v for k, v in OPTIONS[name].items()}
     sparks = {k: v for k, v in options.items() if k != "batchRows"}

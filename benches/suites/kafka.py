@@ -42,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-offsets", type=int, default=500_000, help="maxOffsetsPerTrigger")
     parser.add_argument("--contenders", default=",".join(CONTENDERS), help="comma-separated")
     parser.add_argument("--no-ceiling", action="store_true", help="leave bare Rust out")
-    parser.add_argument("--cases", default="read,value,decode,lr,gbdt100,lr>kafka,lr>kafka once", help="comma-separated")
+    parser.add_argument(
+        "--cases", default="read,value,decode,lr,gbdt100,lr>kafka,lr>kafka once", help="comma-separated"
+    )
 
 
 def run(args: argparse.Namespace) -> Report:

@@ -46,8 +46,8 @@ impl Client {
         for (name, value) in &settings.properties {
             config.set(name, value.reveal());
         }
-        let consumer = BaseConsumer::from_config_and_context(&config, Events::new(settings))
-            .map_err(|error| refused(&error))?;
+        let consumer =
+            BaseConsumer::from_config_and_context(&config, Events::new(settings)).map_err(|error| refused(&error))?;
         let consumer = Arc::new(consumer);
         let stop = Arc::new(AtomicBool::new(false));
         let events = {
@@ -159,7 +159,10 @@ fn refused(error: &KafkaError) -> KafkaFault {
         KafkaError::ClientConfig(_, what, option, value) => {
             let message = if what.contains("No such configuration property") {
                 let advice = nearest(option).map_or_else(
-                    || "Settings are named as in Kafka's Java client, or as in librdkafka's CONFIGURATION.md".to_owned(),
+                    || {
+                        "Settings are named as in Kafka's Java client, or as in librdkafka's CONFIGURATION.md"
+                            .to_owned()
+                    },
                     |near| format!("Did you mean kafka.{near}?"),
                 );
                 format!("there is no such setting. {advice}")
@@ -176,7 +179,9 @@ fn refused(error: &KafkaError) -> KafkaFault {
 
 /// Whether a setting's value may be a secret, by its name.
 fn is_secret(option: &str) -> bool {
-    ["password", "secret", "pem", "jaas", "token", "username", "oauthbearer", "key"].iter().any(|word| option.contains(word))
+    ["password", "secret", "pem", "jaas", "token", "username", "oauthbearer", "key"]
+        .iter()
+        .any(|word| option.contains(word))
 }
 
 /// Other names of settings, which librdkafka takes and does not list; Kafka's Java client has only these.

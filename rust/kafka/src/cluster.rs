@@ -187,4 +187,3 @@ fn offset_of(raw: i64) -> Offset {
         time => Offset::Offset(time),
     }
 }
-

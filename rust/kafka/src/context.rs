@@ -115,7 +115,8 @@ impl ClientContext for Events {
     }
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        let settings = self.oauth.as_ref().ok_or("no token endpoint is set: kafka.sasl.oauthbearer.token.endpoint.url")?;
+        let settings =
+            self.oauth.as_ref().ok_or("no token endpoint is set: kafka.sasl.oauthbearer.token.endpoint.url")?;
         oauth::token(settings, self.authorities.as_ref()).map_err(|message| {
             let mut seen = self.seen();
             seen.refused = Some(message.clone());

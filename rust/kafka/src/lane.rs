@@ -33,7 +33,8 @@ unsafe impl Send for NativeTopic {}
 
 impl NativeTopic {
     pub(crate) fn open(client: &Client, name: &str) -> Result<Self, KafkaFault> {
-        let native = CString::new(name).map_err(|_| KafkaFault::other(format!("topic {name:?}"), "a name with a NUL"))?;
+        let native =
+            CString::new(name).map_err(|_| KafkaFault::other(format!("topic {name:?}"), "a name with a NUL"))?;
         // SAFETY: the client lives; a null configuration takes the client's.
         let pointer = unsafe {
             use rdkafka::consumer::Consumer;
@@ -100,7 +101,15 @@ impl Lane {
             return Err(KafkaFault::other(format!("{}-{partition}", topic.name), last_error()));
         }
         let name = Arc::clone(&topic.name);
-        Ok(Self { topic: topic.pointer, name, partition, next: offset, fetched: offset, ready: VecDeque::new(), pending: None })
+        Ok(Self {
+            topic: topic.pointer,
+            name,
+            partition,
+            next: offset,
+            fetched: offset,
+            ready: VecDeque::new(),
+            pending: None,
+        })
     }
 
     /// Whether it fetches the partition of a range.
@@ -211,13 +220,7 @@ impl Lane {
         let millis = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: a live topic whose partition was started, and a place for each message asked for.
         let count = unsafe {
-            sys::rd_kafka_consume_batch(
-                self.topic.as_ptr(),
-                self.partition,
-                millis,
-                batch.as_mut_ptr(),
-                batch.len(),
-            )
+            sys::rd_kafka_consume_batch(self.topic.as_ptr(), self.partition, millis, batch.as_mut_ptr(), batch.len())
         };
         usize::try_from(count).unwrap_or(0)
     }

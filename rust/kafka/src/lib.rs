@@ -24,7 +24,7 @@ pub mod producer;
 mod reader;
 mod settings;
 
-pub use client::{describe_native, Client};
+pub use client::{Client, describe_native};
 pub use cluster::{Cluster, Offsets, Point};
 pub use columns::{Column, schema_of};
 pub use error::KafkaFault;

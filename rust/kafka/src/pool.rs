@@ -127,7 +127,8 @@ fn fitting(request: &ReadRequest) -> Option<Fetcher> {
             return (0, 0);
         }
         let mine = |range: &&Range| idle.fetcher.lanes.iter().any(|lane| lane.is_of(range));
-        let here = |range: &&Range| idle.fetcher.lanes.iter().any(|lane| lane.is_of(range) && lane.next() == range.from);
+        let here =
+            |range: &&Range| idle.fetcher.lanes.iter().any(|lane| lane.is_of(range) && lane.next() == range.from);
         (request.ranges.iter().filter(here).count(), request.ranges.iter().filter(mine).count())
     };
     let best = idle.iter().enumerate().max_by_key(|(_, candidate)| fit(candidate))?.0;

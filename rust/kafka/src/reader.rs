@@ -111,7 +111,16 @@ impl RangeReader {
         let names = request.ranges.iter().map(|range| Arc::from(range.topic.as_str())).collect();
         let open = (0..request.ranges.len()).filter(|&i| request.ranges[i].from < request.ranges[i].until).collect();
         let turn = (0, request.batch_rows);
-        Ok(Self { request, fetcher, names, open, turn, counts: ReadCounts::default(), skipped: Vec::new(), failed: false })
+        Ok(Self {
+            request,
+            fetcher,
+            names,
+            open,
+            turn,
+            counts: ReadCounts::default(),
+            skipped: Vec::new(),
+            failed: false,
+        })
     }
 
     /// The next batch, never empty; `None` when all ranges are through.
