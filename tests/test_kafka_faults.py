@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -161,9 +162,10 @@ def test_fifty_restarts_in_a_row_lose_nothing_and_leave_nothing_behind(
     spark: SparkSession, bootstrap: str, tmp_path: Path
 ) -> None:
     """A few new records for each; no consumer, thread or open file of theirs is left at the end."""
-    jvm = psutil.Process(spark._jvm.java.lang.ProcessHandle.current().pid())
+    java: Any = spark._jvm
+    jvm = psutil.Process(java.java.lang.ProcessHandle.current().pid())
     topic = kafka.new_topic(bootstrap, "fifty", partitions=PARTITIONS)
-    reader = spark._jvm.io.firesteel.spark.bridge.KafkaReader
+    reader = java.io.firesteel.spark.bridge.KafkaReader
     idle_before = reader.idleConsumers()
     held: list[tuple[int, int]] = []
     began = time.monotonic()

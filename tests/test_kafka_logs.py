@@ -256,7 +256,7 @@ def test_a_slow_reader_holds_no_more_than_it_may(spark: SparkSession, bootstrap:
     for prefetch in ("1m", "1g"):
         options = {"prefetchBytes": prefetch, "batchRows": 10, "kafka_queued_min_messages": 100_000}
         df = native.slowed(stream(spark, bootstrap, topic, **options), 3).select("topic", "partition", "offset")
-        spark._jvm.System.gc()
+        _jvm(spark).System.gc()
         with sampled(spark) as sizes:
             query = streams.write_available(df, tmp_path / prefetch, timeout_s=60)
         assert streams.rows_read(query) == 2_500
@@ -269,7 +269,7 @@ def test_a_slow_reader_holds_no_more_than_it_may(spark: SparkSession, bootstrap:
 @contextmanager
 def sampled(spark: SparkSession) -> Iterator[list[int]]:
     """Resident bytes of Spark's process: now, and ten times a second inside the block."""
-    jvm = psutil.Process(spark._jvm.java.lang.ProcessHandle.current().pid())
+    jvm = psutil.Process(_jvm(spark).java.lang.ProcessHandle.current().pid())
     sizes, ended = [jvm.memory_info().rss], threading.Event()
 
     def watch() -> None:
@@ -283,3 +283,8 @@ def sampled(spark: SparkSession) -> Iterator[list[int]]:
     finally:
         ended.set()
         thread.join()
+
+
+def _jvm(spark: SparkSession) -> Any:
+    """The session's gateway to Java, which the types of PySpark call optional."""
+    return spark._jvm

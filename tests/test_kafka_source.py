@@ -185,7 +185,8 @@ def test_consumers_go_on_between_batches_and_leave_with_the_query(
     spark: SparkSession, bootstrap: str, mixed: str, tmp_path: Path
 ) -> None:
     """The tasks of a later batch use the consumers of the one before; a stopped query leaves none."""
-    reader = spark.sparkContext._jvm.io.firesteel.spark.bridge.KafkaReader
+    jvm: Any = spark._jvm
+    reader = jvm.io.firesteel.spark.bridge.KafkaReader
     assert reader.idleConsumers() == 0
     seen: list[int] = []
     query = (

@@ -79,7 +79,9 @@ private[spark] object ClientConfig {
       renamed.getOrElse(name, name) -> value.trim
     }
     kafka.get("security.protocol").filterNot(p => Protocols.contains(p.trim.toUpperCase)).foreach { other =>
-      throw new WrongSourceOption(s"kafka.security.protocol: wanted one of ${Protocols.mkString(", ")}, but it is: $other")
+      throw new WrongSourceOption(
+        s"kafka.security.protocol: wanted one of ${Protocols.mkString(", ")}, but it is: $other"
+      )
     }
     plain ++ sasl(kafka) ++ tls(kafka)
   }
@@ -133,7 +135,9 @@ private[spark] object ClientConfig {
       }
       val endpoint = kafka.getOrElse(
         "sasl.oauthbearer.token.endpoint.url",
-        throw new WrongSourceOption("kafka.sasl.oauthbearer.token.endpoint.url is missing: OAUTHBEARER gets tokens there")
+        throw new WrongSourceOption(
+          "kafka.sasl.oauthbearer.token.endpoint.url is missing: OAUTHBEARER gets tokens there"
+        )
       )
       val jaas = Jaas.parse(kafka.getOrElse("sasl.jaas.config", ""))
       Some(

@@ -8,7 +8,6 @@ import org.apache.spark.sql.connector.write._
 import org.apache.spark.sql.connector.write.streaming.StreamingDataWriterFactory
 import org.apache.spark.{TaskContext, TaskKilledException}
 
-
 /** What a task has written. */
 private[kafka] final case class Written(rows: Long, bytes: Long) extends WriterCommitMessage
 

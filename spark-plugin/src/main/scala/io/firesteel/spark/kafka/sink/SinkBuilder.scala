@@ -10,7 +10,6 @@ import org.apache.spark.sql.connector.write._
 import org.apache.spark.sql.connector.write.streaming.{StreamingDataWriterFactory, StreamingWrite}
 import org.apache.spark.sql.internal.connector.SupportsStreamingUpdateAsAppend
 
-
 /**
  * The write side of `format("firesteel")`, on the driver: options and columns are checked here, before any task.
  *
