@@ -34,7 +34,7 @@ def failing_once(marker: str) -> object:
 
 def copied(spark: SparkSession, arguments: argparse.Namespace) -> DataFrame:
     """The rows to write."""
-    source = spark.readStream.format("kafka").option("kafka.bootstrap.servers", arguments.bootstrap)
+    source = spark.readStream.format("firesteel").option("kafka.bootstrap.servers", arguments.bootstrap)
     source = source.option("subscribe", arguments.source).option("startingOffsets", "earliest")
     rows = source.option("maxOffsetsPerTrigger", arguments.rows).load()
     rows = rows.select("key", expr(arguments.expression).cast("binary").alias("value"))
