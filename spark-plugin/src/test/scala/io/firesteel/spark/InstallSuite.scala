@@ -13,7 +13,7 @@ class RegisterSuite extends SparkSuite with Points {
     val df = points().where(s"${score(Lr)} > 0.5").selectExpr("id", score(Lr))
     assert(df.collect().nonEmpty)
     assertEquals(rowsEvaluated(df), Seq(Rows))
-    assertEquals(spark.experimental.extraStrategies.length, 1)
+    assertEquals(spark.experimental.extraStrategies.length, 2, "scoring, and narrow streams")
     assertEquals(spark.experimental.extraOptimizations.length, 1)
   }
 

@@ -1,6 +1,6 @@
 package io.firesteel.spark.exec
 
-import io.firesteel.spark.bridge.{FiresteelCancelledException, NativeRunner}
+import io.firesteel.spark.bridge.NativeRunner
 import org.apache.spark.{TaskContext, TaskKilledException}
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.{JoinedRow, Predicate, UnsafeProjection, UnsafeRow}
@@ -111,10 +111,8 @@ private[exec] final class BatchEvaluator(
 
   private def evaluate(): Unit = {
     val columns: Array[ColumnVector] =
-      try runners.zip(tallies).map { case (runner, tally) => tally.timed(runner.run()) }
-      catch {
-        case e: FiresteelCancelledException if task.isInterrupted() =>
-          throw new TaskKilledException(e.getMessage)
+      TaskRunners.stoppable(task) {
+        runners.zip(tallies).map { case (runner, tally) => tally.timed(runner.run()) }
       }
     if (results == null) {
       results = new ColumnarBatch(resultColumns(columns))

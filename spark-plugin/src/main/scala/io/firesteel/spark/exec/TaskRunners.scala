@@ -2,8 +2,8 @@ package io.firesteel.spark.exec
 
 import java.util.concurrent.{ConcurrentHashMap, Executors, TimeUnit}
 
-import io.firesteel.spark.bridge.Cancellable
-import org.apache.spark.TaskContext
+import io.firesteel.spark.bridge.{Cancellable, FiresteelCancelledException}
+import org.apache.spark.{TaskContext, TaskKilledException}
 
 /**
  * Ties native work to its task: closed when it completes, fails or is killed; told to stop when it is killed.
@@ -34,6 +34,14 @@ private[spark] object TaskRunners {
       runner.close()
     }: Unit
   }
+
+  /** Runs native work of a task (null outside of one): what was cancelled because the task was killed says so to Spark. */
+  def stoppable[T](task: TaskContext)(work: => T): T =
+    try work
+    catch {
+      case e: FiresteelCancelledException if task != null && task.isInterrupted() =>
+        throw new TaskKilledException(e.getMessage)
+    }
 
   private def cancelKilled(): Unit =
     watched.forEach { case (task, runner) => if (task.isInterrupted()) runner.cancel() }

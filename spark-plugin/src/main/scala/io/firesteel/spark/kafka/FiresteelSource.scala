@@ -20,7 +20,18 @@ import org.apache.spark.sql.{DataFrame, SQLContext, SaveMode, SparkSession}
 final class FiresteelSource extends TableProvider with CreatableRelationProvider with DataSourceRegister {
   override def shortName(): String = "firesteel"
 
-  override def inferSchema(options: CaseInsensitiveStringMap): StructType = FiresteelTable.of(options).schema()
+  /** Spark asks one instance for the columns and then for the table: a pipeline's files are read and checked once. */
+  private var asked: Option[(CaseInsensitiveStringMap, FiresteelTable)] = None
+
+  private def table(options: CaseInsensitiveStringMap): FiresteelTable = synchronized {
+    asked.collect { case (before, table) if before == options => table }.getOrElse {
+      val table = FiresteelTable.of(options)
+      asked = Some(options -> table)
+      table
+    }
+  }
+
+  override def inferSchema(options: CaseInsensitiveStringMap): StructType = table(options).schema()
 
   /** A batch write. Spark takes it from a V1 source in every save mode, from a V2 source only in some. */
   override def createRelation(
@@ -30,7 +41,7 @@ final class FiresteelSource extends TableProvider with CreatableRelationProvider
       data: DataFrame): BaseRelation = BatchSink.write(context, mode, parameters, data)
 
   override def getTable(schema: StructType, partitioning: Array[Transform], properties: JMap[String, String]): Table =
-    FiresteelTable.of(new CaseInsensitiveStringMap(properties))
+    table(new CaseInsensitiveStringMap(properties))
 }
 
 /** Read or written; what is read is known only when it is asked for, as a writer's options say nothing of it. */

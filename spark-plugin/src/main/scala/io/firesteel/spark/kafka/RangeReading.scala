@@ -1,7 +1,7 @@
 package io.firesteel.spark.kafka
 
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
-import io.firesteel.spark.bridge.{FiresteelCancelledException, KafkaReader, NativeLibrary, ReaderMetrics}
+import io.firesteel.spark.bridge.{KafkaReader, NativeLibrary, ReaderMetrics}
 import io.firesteel.spark.exec.{TaskBudget, TaskRunners}
 import io.firesteel.spark.kafka.deadletter.{DeadLetterOptions, DeadLetters, Sieve, SievedReader, Turn}
 import org.apache.spark.sql.catalyst.InternalRow
@@ -61,7 +61,7 @@ private[kafka] final class RangeReaderFactory(
 
   /** `ReadRequest` of the native side. */
   private def request(ranges: Seq[OffsetRange]): String = {
-    val mapper = new ObjectMapper()
+    val mapper = RangeReaderFactory.mapper
     val root = mapper.createObjectNode()
     root.put("source", source)
     root.set[JsonNode]("settings", mapper.readTree(ClientConfig.settings(kafka.values)))
@@ -87,6 +87,10 @@ private[kafka] final class RangeReaderFactory(
   }
 }
 
+private object RangeReaderFactory {
+  private val mapper = new ObjectMapper()
+}
+
 /** A task's batches. */
 private[kafka] final class BatchReader(reader: KafkaReader, task: TaskContext) extends PartitionReader[ColumnarBatch] {
   private var batch: ColumnarBatch = null
@@ -94,11 +98,7 @@ private[kafka] final class BatchReader(reader: KafkaReader, task: TaskContext) e
 
   override def next(): Boolean = {
     if (task != null && task.isInterrupted()) throw new TaskKilledException("killed between two batches")
-    try batch = reader.next()
-    catch {
-      case e: FiresteelCancelledException if task != null && task.isInterrupted() =>
-        throw new TaskKilledException(e.getMessage)
-    }
+    batch = TaskRunners.stoppable(task)(reader.next())
     metrics = reader.metrics()
     batch != null
   }

@@ -68,8 +68,8 @@ private[kafka] object DeadLetterOptions {
       val letters =
         DeadLetterOptions(
           topic,
-          name("markerTopic", "firesteel-markers"),
-          name("transactionalIdPrefix", "firesteel"),
+          name("markerTopic", TransactionSettings.MarkerTopic),
+          name("transactionalIdPrefix", TransactionSettings.IdPrefix),
           keep
         )
       Some(letters)

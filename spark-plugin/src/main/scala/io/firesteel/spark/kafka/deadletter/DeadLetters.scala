@@ -2,15 +2,15 @@ package io.firesteel.spark.kafka.deadletter
 
 import java.util.concurrent.{ConcurrentHashMap, Semaphore, TimeUnit}
 
-import io.firesteel.spark.bridge.{FiresteelCancelledException, FiresteelException, NativeProducer}
+import io.firesteel.spark.bridge.{FiresteelException, NativeProducer}
 import io.firesteel.spark.exec.{TaskBudget, TaskRunners}
-import io.firesteel.spark.kafka.sink.{RecordColumns, RecordPart}
+import io.firesteel.spark.kafka.sink.{NativeWriter, RecordColumns, RecordPart}
 import io.firesteel.spark.kafka.transaction._
 import io.firesteel.spark.kafka.KafkaOptions
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.BoundReference
 import org.apache.spark.sql.types.BinaryType
-import org.apache.spark.{TaskContext, TaskKilledException}
+import org.apache.spark.TaskContext
 
 import scala.collection.mutable
 import scala.jdk.CollectionConverters._
@@ -179,7 +179,7 @@ private final class AtLeastOnce(options: DeadLetterOptions, kafka: KafkaOptions)
   override def add(letter: DeadLetter): Unit = {
     val producer = opened.getOrElse(open())
     producer.append(InternalRow(letter.headers, letter.value))
-    if (producer.rows() >= MaxRows || producer.varyingBytes() >= MaxBytes) stoppable(producer.send())
+    if (NativeWriter.isFull(producer.rows(), producer.varyingBytes())) TaskRunners.stoppable(task)(producer.send())
   }
 
   private def open(): NativeProducer = {
@@ -194,17 +194,10 @@ private final class AtLeastOnce(options: DeadLetterOptions, kafka: KafkaOptions)
 
   override def finish(): Unit = {
     opened.foreach { producer =>
-      val _ = stoppable(producer.flush())
+      val _ = TaskRunners.stoppable(task)(producer.flush())
     }
     close()
   }
-
-  private def stoppable[T](work: => T): T =
-    try work
-    catch {
-      case e: FiresteelCancelledException if task != null && task.isInterrupted() =>
-        throw new TaskKilledException(e.getMessage)
-    }
 
   override def close(): Unit = {
     opened.foreach(_.close())
@@ -213,8 +206,6 @@ private final class AtLeastOnce(options: DeadLetterOptions, kafka: KafkaOptions)
 }
 
 private object AtLeastOnce {
-  private val MaxRows = 8192
-  private val MaxBytes = 2L << 20
   private val parts = Seq("headers", "value").zipWithIndex.map { case (role, i) =>
     RecordPart(role, "", BoundReference(i, BinaryType, nullable = true), finished = false)
   }

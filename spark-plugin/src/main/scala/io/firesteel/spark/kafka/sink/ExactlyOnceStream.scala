@@ -159,7 +159,7 @@ private[sink] final class ValueEncoder(columns: RecordColumns) {
   def append(row: InternalRow, record: OutgoingRecord)(send: OutgoingRecord => Unit): Unit = {
     runner.append(row)
     waiting += record
-    if (waiting.length >= NativeWriter.MaxRows || runner.varyingBytes() >= NativeWriter.MaxBytes) flush(send)
+    if (NativeWriter.isFull(waiting.length, runner.varyingBytes())) flush(send)
   }
 
   def flush(send: OutgoingRecord => Unit): Unit = if (waiting.nonEmpty) {

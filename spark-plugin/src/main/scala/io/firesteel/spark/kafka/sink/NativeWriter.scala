@@ -1,12 +1,12 @@
 package io.firesteel.spark.kafka.sink
 
-import io.firesteel.spark.bridge.{FiresteelCancelledException, NativeProducer}
+import io.firesteel.spark.bridge.NativeProducer
 import io.firesteel.spark.exec.{TaskBudget, TaskRunners}
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.connector.metric.CustomTaskMetric
 import org.apache.spark.sql.connector.write._
 import org.apache.spark.sql.connector.write.streaming.StreamingDataWriterFactory
-import org.apache.spark.{TaskContext, TaskKilledException}
+import org.apache.spark.TaskContext
 
 /** What a task has written. */
 private[kafka] final case class Written(rows: Long, bytes: Long) extends WriterCommitMessage
@@ -43,24 +43,17 @@ private[sink] final class NativeWriter(columns: RecordColumns, options: SinkOpti
   override def write(row: InternalRow): Unit = {
     producer.append(projection.fold(row)(_(row)))
     rows += 1
-    if (producer.rows() >= NativeWriter.MaxRows || producer.varyingBytes() >= NativeWriter.MaxBytes) {
-      stoppable(producer.send())
+    if (NativeWriter.isFull(producer.rows(), producer.varyingBytes())) {
+      TaskRunners.stoppable(task)(producer.send())
     }
   }
 
   override def commit(): WriterCommitMessage = {
-    val written = stoppable(producer.flush())
+    val written = TaskRunners.stoppable(task)(producer.flush())
     bytes = written(1)
     producer.close()
     Written(written(0), written(1))
   }
-
-  private def stoppable[T](work: => T): T =
-    try work
-    catch {
-      case e: FiresteelCancelledException if task != null && task.isInterrupted() =>
-        throw new TaskKilledException(e.getMessage)
-    }
 
   override def abort(): Unit = producer.close()
 
@@ -69,9 +62,12 @@ private[sink] final class NativeWriter(columns: RecordColumns, options: SinkOpti
   override def currentMetricsValues(): Array[CustomTaskMetric] = SinkMetrics.values(rows, bytes)
 }
 
-private[sink] object NativeWriter {
+private[kafka] object NativeWriter {
 
   /** A batch that crosses: large enough that the crossing costs nothing, small enough to stay in the cache. */
-  val MaxRows = 8192
-  val MaxBytes: Long = 2L << 20
+  private val MaxRows = 8192
+  private val MaxBytes = 2L << 20
+
+  /** Whether the rows that were appended should cross now. */
+  def isFull(rows: Int, bytes: Long): Boolean = rows >= MaxRows || bytes >= MaxBytes
 }

@@ -6,6 +6,7 @@ import scala.jdk.CollectionConverters._
 
 import io.firesteel.spark.FiresteelAnalysisException
 import io.firesteel.spark.kafka.ClientConfig
+import io.firesteel.spark.kafka.transaction.TransactionSettings
 import io.firesteel.spark.job.Nearest
 import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
@@ -102,8 +103,8 @@ private[kafka] object SinkOptions {
           case Some(other) => refuse(s"BAD_OPTION: onReplayDiffers is $other: wanted fail or keepCommitted")
         }
         Some(ExactlyOnceOptions(
-          value("markerTopic").getOrElse("firesteel-markers"),
-          value("transactionalIdPrefix").getOrElse("firesteel"),
+          value("markerTopic").getOrElse(TransactionSettings.MarkerTopic),
+          value("transactionalIdPrefix").getOrElse(TransactionSettings.IdPrefix),
           keep
         ))
       } else {

@@ -70,6 +70,10 @@ final case class TransactionSettings(kafka: Map[String, String], markerTopic: St
 
 object TransactionSettings {
 
+  /** Where markers are, and what transactional ids begin with, unless options say otherwise. */
+  val MarkerTopic = "firesteel-markers"
+  val IdPrefix = "firesteel"
+
   /** After this long a transaction that nobody ends is aborted: longer than a task, and readers wait for it at worst. */
   val TransactionTimeoutMs = 600000L
 
