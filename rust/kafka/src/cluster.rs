@@ -118,7 +118,7 @@ impl Cluster {
     /// A setting that librdkafka refuses.
     pub fn mirror(&self, group: &str, offsets: &Offsets) -> Result<(), KafkaFault> {
         let mut mirror = self.mirror.lock().unwrap_or_else(PoisonError::into_inner);
-        if !mirror.as_ref().is_some_and(|(of, _)| of == group) {
+        if mirror.as_ref().is_none_or(|(of, _)| of != group) {
             let mut settings = self.settings.clone();
             settings.properties.insert("group.id".to_owned(), Secret::new(group));
             let defaults = [("enable.auto.commit", "false".to_owned())];
