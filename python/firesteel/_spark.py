@@ -25,6 +25,9 @@ EXTENSIONS = "io.firesteel.spark.FiresteelExtensions"
 #: File name of the jar that belongs to this version of the package.
 JAR_NAME = f"firesteel-spark_2.13-{__version__}.jar"
 
+#: Spark 4.2.0 hangs when a plain Python UDF reads from a columnar source, Parquet as well as ours, while this is on.
+_COLUMNAR_UDF_INPUT = "spark.sql.execution.arrow.pythonUDF.columnarInput.enabled"
+
 #: Environment variable that names another jar; it wins over every other place.
 JAR_VARIABLE = "FIRESTEEL_JAR"
 
@@ -62,6 +65,9 @@ def find_jar() -> Path:
 def configure(builder: SparkSession.Builder, *, jar: str | os.PathLike[str] | None = None) -> SparkSession.Builder:
     """Make a session builder ready for Firesteel: its jar and its SQL extensions.
 
+    Also turns ``spark.sql.execution.arrow.pythonUDF.columnarInput.enabled`` off unless the builder names it: Spark
+    4.2.0 hangs in plain Python UDFs over columnar sources while it is on.
+
     Jars and extensions that the builder already names are kept. Settings are read once, when a session
     starts: call this before ``getOrCreate`` and stop a session that runs without Firesteel. Over Spark Connect
     to a remote server the server needs the two settings; ``remote("local[*]")`` takes them from the builder.
@@ -94,6 +100,8 @@ def configure(builder: SparkSession.Builder, *, jar: str | os.PathLike[str] | No
     options: Mapping[str, Any] = getattr(builder, "_options", {})
     builder.config("spark.jars", _appended(options.get("spark.jars"), path))
     builder.config("spark.sql.extensions", _appended(options.get("spark.sql.extensions"), EXTENSIONS))
+    if _COLUMNAR_UDF_INPUT not in options:
+        builder.config(_COLUMNAR_UDF_INPUT, "false")
     return builder
 
 

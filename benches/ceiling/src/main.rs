@@ -1,27 +1,45 @@
 //! The benchmark's work in bare Rust, without Spark: what the engine could reach on this machine.
 //!
-//! Some threads share a topic's partitions; each reads with librdkafka and puts its batches through a pipeline's
-//! runner, the very code that runs inside Spark's tasks. The first case only reads. Prints one JSON object with rows
-//! per second for every case and repetition; `benches/suites/ceiling.py` calls it.
+//! Some threads share a topic's partitions; each reads, with Firesteel's own client or with librdkafka, and puts its
+//! batches through a pipeline's runner, the very code that runs inside Spark's tasks. The first case only reads. Prints
+//! one JSON object with rows per second for every case and repetition; `benches/suites/ceiling.py` calls it.
 
-mod topic;
+mod librdkafka;
+mod ours;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::thread;
+use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use firesteel_engine::model::{registry, runtime};
 use firesteel_engine::pipeline::{Call, Compiled, InputMode, RunnerLease, prepare_pipeline};
 use firesteel_engine::spec::PipelineSpec;
 use serde_json::json;
 
-use crate::topic::{Read, Share};
+/// Longest wait for one record before the run is given up.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Anything that ends the program; `main` prints it.
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// What came out of reading a share.
+pub(crate) struct Read {
+    /// Records read.
+    pub(crate) rows: u64,
+    /// From the first records' arrival to the end of the last batch's work: connecting does not count.
+    pub(crate) took: Duration,
+}
+
+/// Who reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Client {
+    Firesteel,
+    Librdkafka,
+}
 
 /// Reads a topic once per case and repetition and says how fast that went.
 #[derive(Debug, Parser)]
@@ -32,6 +50,9 @@ struct Arguments {
     /// The topic to read from start to end
     #[arg(long)]
     topic: String,
+    /// Who reads
+    #[arg(long, value_enum, default_value = "firesteel")]
+    client: Client,
     /// Threads, each with its share of the partitions
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -74,19 +95,9 @@ fn figure(arguments: &Arguments, case: &str, pipeline: Option<&Compiled>) -> Res
 
 /// Reads the topic once with all threads; gives rows per second, connecting left out.
 fn run(arguments: &Arguments, pipeline: Option<&Compiled>) -> Result<f64, Failure> {
-    let shares = (0..arguments.threads)
-        .map(|index| Share::assign(&arguments.bootstrap, &arguments.topic, index, arguments.threads))
-        .collect::<Result<Vec<_>, _>>()?;
     let reads = thread::scope(|scope| {
-        let workers: Vec<_> = shares
-            .into_iter()
-            .map(|share| {
-                scope.spawn(move || {
-                    let mut runner = pipeline.map(Compiled::runner).transpose()?;
-                    share.read(arguments.batch_rows, |batch| process(runner.as_mut(), &batch))
-                })
-            })
-            .collect();
+        let workers: Vec<_> =
+            (0..arguments.threads).map(|index| scope.spawn(move || read_share(arguments, index, pipeline))).collect();
         workers
             .into_iter()
             .map(|worker| worker.join().map_err(|_| Failure::from("a thread panicked"))?)
@@ -95,6 +106,17 @@ fn run(arguments: &Arguments, pipeline: Option<&Compiled>) -> Result<f64, Failur
     let rows: u64 = reads.iter().map(|read| read.rows).sum();
     let seconds = reads.iter().map(|read| read.took.as_secs_f64()).fold(0.0, f64::max);
     Ok(rows as f64 / seconds)
+}
+
+/// One thread's part.
+fn read_share(arguments: &Arguments, index: usize, pipeline: Option<&Compiled>) -> Result<Read, Failure> {
+    let Arguments { bootstrap, topic, threads, batch_rows, .. } = arguments;
+    let mut runner = pipeline.map(Compiled::runner).transpose()?;
+    let work = |batch: RecordBatch| process(runner.as_mut(), &batch);
+    match arguments.client {
+        Client::Firesteel => ours::Share::assign(bootstrap, topic, index, *threads, *batch_rows)?.read(work),
+        Client::Librdkafka => librdkafka::Share::assign(bootstrap, topic, index, *threads)?.read(*batch_rows, work),
+    }
 }
 
 /// One batch through the pipeline; a rejected row would make the comparison unfair, so it ends the run.

@@ -136,12 +136,6 @@ impl Drop for Client {
     }
 }
 
-/// librdkafka's version and what was built into it, for reports.
-pub fn describe_native() -> String {
-    let (_, version) = rdkafka::util::get_rdkafka_version();
-    version
-}
-
 /// librdkafka formats a line only if somebody would read it.
 fn log_level() -> RDKafkaLogLevel {
     match log::max_level() {

@@ -11,7 +11,8 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use serde::Deserialize;
 
 use crate::error::KafkaFault;
-use crate::message::RawMessage;
+use crate::wire::WireError;
+use crate::wire::batch::Record;
 
 /// A column of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
@@ -164,27 +165,28 @@ impl Builder {
 
     /// Adds a record of the partition last entered.
     #[inline]
-    pub(crate) fn push(&mut self, message: &RawMessage) {
+    pub(crate) fn push(&mut self, record: &Record<'_>) -> Result<(), WireError> {
         self.rows += 1;
-        self.bytes += message.size();
+        self.bytes += record.size();
         if let Some((_, _, rows)) = self.runs.last_mut() {
             *rows += 1;
         }
         for column in &self.columns {
             match column {
-                Column::Key => self.keys.push(message.key()),
-                Column::Value => self.values.push(message.value()),
+                Column::Key => self.keys.push(record.key),
+                Column::Value => self.values.push(record.value),
                 Column::Topic | Column::Partition => {}
-                Column::Offset => self.offsets.push(message.offset()),
-                Column::Timestamp => self.timestamps.push(message.timestamp().0.saturating_mul(1000)),
-                Column::TimestampType => self.timestamp_types.push(message.timestamp().1 as i32),
+                Column::Offset => self.offsets.push(record.offset),
+                Column::Timestamp => self.timestamps.push(record.timestamp.saturating_mul(1000)),
+                Column::TimestampType => self.timestamp_types.push(record.timestamp_type as i32),
                 Column::Headers => {
                     if let Some(headers) = &mut self.headers {
-                        push_headers(headers, message);
+                        push_headers(headers, record)?;
                     }
                 }
             }
         }
+        Ok(())
     }
 
     /// The batch.
@@ -226,9 +228,9 @@ impl Builder {
     }
 }
 
-fn push_headers(list: &mut ListBuilder<StructBuilder>, message: &RawMessage) {
+fn push_headers(list: &mut ListBuilder<StructBuilder>, record: &Record<'_>) -> Result<(), WireError> {
     let entries = list.values();
-    let any = message.headers(|name, value| {
+    let any = record.headers(|name, value| {
         if let Some(names) = entries.field_builder::<StringBuilder>(0) {
             names.append_value(String::from_utf8_lossy(name));
         }
@@ -236,6 +238,7 @@ fn push_headers(list: &mut ListBuilder<StructBuilder>, message: &RawMessage) {
             values.append_option(value);
         }
         entries.append(true);
-    });
+    })?;
     list.append(any);
+    Ok(())
 }

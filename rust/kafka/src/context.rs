@@ -1,4 +1,4 @@
-//! What librdkafka tells on its own: log lines, errors, statistics, and its wish for a new token.
+//! What librdkafka tells on its own: log lines, errors, and its wish for a new token.
 
 use std::error::Error;
 use std::sync::{Mutex, PoisonError};
@@ -9,7 +9,6 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
-use serde_json::Value;
 
 use crate::error::is_authentication;
 use crate::oauth;
@@ -17,15 +16,6 @@ use crate::settings::{ClientSettings, OauthSettings, Secret};
 
 /// Where librdkafka's log lines go.
 const LOG_TARGET: &str = "firesteel::librdkafka";
-
-/// Figures of a client, from librdkafka's statistics.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Figures {
-    /// Bytes that came from the brokers, since the client began.
-    pub(crate) received_bytes: i64,
-    /// Mean round trip to the slowest broker in the last interval, in microseconds.
-    pub(crate) round_trip_micros: i64,
-}
 
 /// The context of every client of ours.
 #[derive(Debug)]
@@ -39,7 +29,6 @@ pub(crate) struct Events {
 struct Seen {
     last_error: String,
     refused: Option<String>,
-    figures: Figures,
 }
 
 impl Events {
@@ -68,10 +57,6 @@ impl Events {
         seen.last_error.clear();
         seen.refused = None;
     }
-
-    pub(crate) fn figures(&self) -> Figures {
-        self.seen().figures
-    }
 }
 
 impl ClientContext for Events {
@@ -86,16 +71,6 @@ impl ClientContext for Events {
             RDKafkaLogLevel::Debug => log::Level::Debug,
         };
         log::log!(target: LOG_TARGET, level, "{facility}: {message}");
-    }
-
-    fn stats_raw(&self, statistics: &[u8]) {
-        let Ok(json) = serde_json::from_slice::<Value>(statistics) else { return };
-        let round_trips = json["brokers"].as_object().into_iter().flat_map(|brokers| brokers.values());
-        let figures = Figures {
-            received_bytes: json["rx_bytes"].as_i64().unwrap_or_default(),
-            round_trip_micros: round_trips.filter_map(|b| b["rtt"]["avg"].as_i64()).max().unwrap_or_default(),
-        };
-        self.seen().figures = figures;
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

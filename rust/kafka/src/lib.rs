@@ -1,4 +1,4 @@
-//! Kafka to Arrow and back, on librdkafka.
+//! Kafka to Arrow and back.
 //!
 //! Reading has two sides. On a driver, a [`Cluster`] answers what topics, partitions and offsets there are. In a task, a
 //! [`RangeReader`] reads ranges `[from, until)` of partitions, in order, into Arrow batches; the consumers behind it
@@ -7,8 +7,9 @@
 //!
 //! Writing: a [`producer::Writer`] sends the rows of Arrow batches, whose values [`json`] may have made.
 //!
-//! It knows neither the JVM nor pipelines. Unsafe code stands where librdkafka's own structs are read or called:
-//! records (`message`), partitions (`lane`), names of settings (`client`) and the producer's rows.
+//! Records are read by a client of our own ([`wire`]); librdkafka answers questions about the cluster and writes. It
+//! knows neither the JVM nor pipelines. Unsafe code stands where librdkafka's own structs are read or called: names of
+//! settings (`client`) and the producer's rows.
 
 mod client;
 mod cluster;
@@ -16,18 +17,17 @@ mod columns;
 mod context;
 mod error;
 pub mod json;
-mod lane;
-mod message;
 mod oauth;
 mod pool;
 pub mod producer;
 mod reader;
 mod settings;
+mod wire;
 
-pub use client::{Client, describe_native};
+pub use client::Client;
 pub use cluster::{Cluster, Offsets, Point};
 pub use columns::{Column, schema_of};
 pub use error::KafkaFault;
 pub use pool::{forget, idle_consumers};
-pub use reader::{Range, RangeReader, ReadCounts, ReadRequest, Skipped};
+pub use reader::{Range, RangeReader, ReadCounts, ReadRequest};
 pub use settings::{ClientSettings, OauthSettings, Secret};

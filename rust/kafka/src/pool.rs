@@ -3,31 +3,32 @@
 //! A consumer serves one task at a time. When the task ends it waits here, still fetching up to its limits, until a
 //! task of the same source wants some of its partitions, or for [`IDLE`] at most. One whose task failed is closed.
 
+use std::cell::OnceCell;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::error::KafkaFault;
-use crate::lane::{Lane, NativeTopic};
 use crate::reader::{Range, ReadRequest};
+use crate::settings::ClientSettings;
+use crate::wire::{Consumer, Lane};
 
 /// How long a consumer waits for its next task.
 const IDLE: Duration = Duration::from_secs(300);
 /// Between two looks for consumers that have waited long enough.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// Bytes of one partition in one answer; a larger record comes alone, whole.
-const FETCH_BYTES: usize = 1 << 20;
-
-/// A client and the partitions that it fetches. The order of the fields is the order in which they are dropped: lanes
-/// stop before their topics, and those go before the client.
+/// A consumer and the partitions that it fetches.
 #[derive(Debug)]
 pub(crate) struct Fetcher {
-    lanes: Vec<Lane>,
-    topics: Vec<NativeTopic>,
-    client: Client,
+    lanes: Vec<(Range, Lane)>,
+    consumer: Consumer,
+    /// For the rare questions about the cluster; opened by the first.
+    client: OnceCell<Client>,
+    settings: ClientSettings,
     source: String,
 }
 
@@ -93,7 +94,7 @@ pub(crate) fn lease(request: &ReadRequest) -> Result<Fetcher, KafkaFault> {
         Some(found) => found,
         None => Fetcher::connect(request)?,
     };
-    fetcher.turn_to(&request.ranges)?;
+    fetcher.turn_to(&request.ranges);
     Ok(fetcher)
 }
 
@@ -126,9 +127,9 @@ fn fitting(request: &ReadRequest) -> Option<Fetcher> {
         if idle.fetcher.source != request.source {
             return (0, 0);
         }
-        let mine = |range: &&Range| idle.fetcher.lanes.iter().any(|lane| lane.is_of(range));
-        let here =
-            |range: &&Range| idle.fetcher.lanes.iter().any(|lane| lane.is_of(range) && lane.next() == range.from);
+        let lanes = &idle.fetcher.lanes;
+        let mine = |range: &&Range| lanes.iter().any(|(of, _)| of.is_beside(range));
+        let here = |range: &&Range| lanes.iter().any(|(of, lane)| of.is_beside(range) && lane.next() == range.from);
         (request.ranges.iter().filter(here).count(), request.ranges.iter().filter(mine).count())
     };
     let best = idle.iter().enumerate().max_by_key(|(_, candidate)| fit(candidate))?.0;
@@ -137,73 +138,54 @@ fn fitting(request: &ReadRequest) -> Option<Fetcher> {
 
 impl Fetcher {
     fn connect(request: &ReadRequest) -> Result<Self, KafkaFault> {
-        let partitions = request.ranges.len().max(1);
-        let kilobytes = (request.prefetch_bytes / partitions / 1024).clamp(64, 2_097_151);
-        let defaults = [
-            ("isolation.level", "read_uncommitted".to_owned()),
-            ("enable.partition.eof", "true".to_owned()),
-            ("auto.offset.reset", "error".to_owned()),
-            ("enable.auto.commit", "false".to_owned()),
-            ("enable.auto.offset.store", "false".to_owned()),
-            // Limits of what is fetched ahead hold for each partition.
-            ("queued.max.messages.kbytes", kilobytes.to_string()),
-            ("queued.min.messages", request.prefetch_records.clamp(1, 10_000_000).to_string()),
-            // Small answers, so that their memory is used again and again; larger ones were not faster.
-            ("max.partition.fetch.bytes", FETCH_BYTES.to_string()),
-            ("fetch.max.bytes", (request.prefetch_bytes / 2).clamp(FETCH_BYTES, 50 << 20).to_string()),
-            ("fetch.queue.backoff.ms", "2".to_owned()),
-            ("fetch.error.backoff.ms", "100".to_owned()),
-            ("reconnect.backoff.max.ms", "2000".to_owned()),
-            // After a broker's restart a topic may be unknown for a moment; librdkafka's default looks again in 5 minutes.
-            ("topic.metadata.refresh.interval.ms", "10000".to_owned()),
-            ("statistics.interval.ms", "5000".to_owned()),
-        ];
-        let client = Client::connect(&request.settings, &defaults)?;
-        Ok(Self { lanes: Vec::new(), topics: Vec::new(), client, source: request.source.clone() })
+        Ok(Self {
+            lanes: Vec::new(),
+            consumer: Consumer::open(&request.settings, request.prefetch_bytes)?,
+            client: OnceCell::new(),
+            settings: request.settings.clone(),
+            source: request.source.clone(),
+        })
     }
 
     /// One lane for each range, in order; others are stopped.
-    fn turn_to(&mut self, ranges: &[Range]) -> Result<(), KafkaFault> {
+    fn turn_to(&mut self, ranges: &[Range]) {
         let mut before = std::mem::take(&mut self.lanes);
-        before.retain(|lane| ranges.iter().any(|range| lane.is_of(range)));
+        before.retain(|(of, _)| ranges.iter().any(|range| of.is_beside(range)));
         for range in ranges {
-            let lane = match before.iter().position(|lane| lane.is_of(range)) {
+            let lane = match before.iter().position(|(of, _)| of.is_beside(range)) {
                 Some(found) => {
-                    let mut lane = before.swap_remove(found);
-                    lane.seek(range.from)?;
+                    let (_, mut lane) = before.swap_remove(found);
+                    lane.seek(range.from);
                     lane
                 }
-                None => {
-                    let topic = self.topic(&range.topic)?;
-                    // SAFETY: topics are dropped after lanes, and no other lane of this client has the partition.
-                    unsafe { Lane::start(topic, range.partition, range.from)? }
-                }
+                None => self.consumer.start(&Arc::from(range.topic.as_str()), range.partition, range.from),
             };
-            self.lanes.push(lane);
+            self.lanes.push((range.clone(), lane));
         }
-        Ok(())
     }
 
-    fn topic(&mut self, name: &str) -> Result<&NativeTopic, KafkaFault> {
-        let position = match self.topics.iter().position(|topic| topic.name() == name) {
-            Some(position) => position,
-            None => {
-                self.topics.push(NativeTopic::open(&self.client, name)?);
-                self.topics.len() - 1
-            }
-        };
-        Ok(&self.topics[position])
+    pub(crate) fn consumer(&self) -> &Consumer {
+        &self.consumer
     }
 
-    pub(crate) fn client(&self) -> &Client {
-        &self.client
+    /// A client for questions about the cluster.
+    pub(crate) fn client(&self) -> Result<&Client, KafkaFault> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = Client::connect(&self.settings, &[])?;
+        Ok(self.client.get_or_init(|| client))
+    }
+
+    pub(crate) fn servers(&self) -> String {
+        self.settings.servers().to_owned()
     }
 
     pub(crate) fn lane(&self, range: usize) -> &Lane {
-        &self.lanes[range]
+        &self.lanes[range].1
     }
 
     pub(crate) fn lane_mut(&mut self, range: usize) -> &mut Lane {
-        &mut self.lanes[range]
+        &mut self.lanes[range].1
     }
 }

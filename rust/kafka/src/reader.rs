@@ -10,14 +10,13 @@ use std::time::{Duration, Instant};
 
 use arrow::record_batch::RecordBatch;
 use rdkafka::consumer::Consumer;
-use rdkafka::types::RDKafkaErrorCode;
 use serde::Deserialize;
 
 use crate::columns::{Builder, Column};
-use crate::error::{KafkaFault, is_authorization};
-use crate::lane::Took;
+use crate::error::KafkaFault;
 use crate::pool::{self, Fetcher};
 use crate::settings::ClientSettings;
+use crate::wire::Took;
 
 /// Between two looks at the cancel flag while nothing comes.
 const WAIT: Duration = Duration::from_millis(50);
@@ -34,6 +33,13 @@ pub struct Range {
     pub from: i64,
     /// The offset after the last to read.
     pub until: i64,
+}
+
+impl Range {
+    /// Whether another range is of the same partition.
+    pub(crate) fn is_beside(&self, other: &Self) -> bool {
+        self.partition == other.partition && self.topic == other.topic
+    }
 }
 
 /// What a task reads, and how.
@@ -56,19 +62,10 @@ pub struct ReadRequest {
     pub max_wait_ms: u64,
     /// How long to wait for one record, in milliseconds.
     pub patience_ms: u64,
-    /// Bytes that may be fetched ahead, for all partitions together.
+    /// Bytes that may be fetched ahead, as they come over the wire, for all partitions together.
     pub prefetch_bytes: usize,
-    /// Records that may be fetched ahead, for each partition.
-    pub prefetch_records: usize,
     /// Whether lost records are an error; else they are passed over.
     pub fail_on_data_loss: bool,
-}
-
-/// Offsets that were passed over because their records are gone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Skipped {
-    /// What was lost.
-    pub range: Range,
 }
 
 /// What a reader has done.
@@ -97,7 +94,6 @@ pub struct RangeReader {
     /// The position in `open` whose turn it is, and the rows left in the turn.
     turn: (usize, usize),
     counts: ReadCounts,
-    skipped: Vec<Skipped>,
     failed: bool,
 }
 
@@ -111,16 +107,7 @@ impl RangeReader {
         let names = request.ranges.iter().map(|range| Arc::from(range.topic.as_str())).collect();
         let open = (0..request.ranges.len()).filter(|&i| request.ranges[i].from < request.ranges[i].until).collect();
         let turn = (0, request.batch_rows);
-        Ok(Self {
-            request,
-            fetcher,
-            names,
-            open,
-            turn,
-            counts: ReadCounts::default(),
-            skipped: Vec::new(),
-            failed: false,
-        })
+        Ok(Self { request, fetcher, names, open, turn, counts: ReadCounts::default(), failed: false })
     }
 
     /// The next batch, never empty; `None` when all ranges are through.
@@ -143,13 +130,8 @@ impl RangeReader {
     /// What was read so far.
     pub fn counts(&self) -> ReadCounts {
         let mut counts = self.counts;
-        counts.round_trip_micros = self.fetcher.client().events().figures().round_trip_micros;
+        counts.round_trip_micros = self.fetcher.consumer().round_trip_micros();
         counts
-    }
-
-    /// What was passed over so far.
-    pub fn skipped(&self) -> &[Skipped] {
-        &self.skipped
     }
 
     fn fill(&mut self, cancelled: &AtomicBool) -> Result<Option<RecordBatch>, KafkaFault> {
@@ -160,7 +142,7 @@ impl RangeReader {
             if builder.rows() >= self.request.batch_rows || builder.bytes() >= self.request.batch_bytes {
                 break;
             }
-            self.take_ready(range, &mut builder);
+            self.take_ready(range, &mut builder)?;
             let until = self.request.ranges[range].until;
             if self.fetcher.lane_mut(range).is_through(until) {
                 self.open.remove(self.turn.0);
@@ -194,18 +176,22 @@ impl RangeReader {
     }
 
     /// Moves what has come of a range into the batch, as far as batch and turn go.
-    fn take_ready(&mut self, range: usize, builder: &mut Builder) {
-        let until = self.request.ranges[range].until;
-        builder.enter(&self.names[range], self.request.ranges[range].partition);
+    fn take_ready(&mut self, range: usize, builder: &mut Builder) -> Result<(), KafkaFault> {
+        let Range { topic, partition, until, .. } = &self.request.ranges[range];
+        builder.enter(&self.names[range], *partition);
         let room = self.request.batch_rows.saturating_sub(builder.rows()).min(self.turn.1);
+        if room == 0 || builder.bytes() >= self.request.batch_bytes {
+            return Ok(());
+        }
         let lane = self.fetcher.lane_mut(range);
         let mut taken = 0;
-        while taken < room && builder.bytes() < self.request.batch_bytes {
-            let Some(message) = lane.pop(until) else { break };
-            builder.push(&message);
+        let result = lane.read(*until, |record| {
+            builder.push(record)?;
             taken += 1;
-        }
+            Ok(taken < room && builder.bytes() < self.request.batch_bytes)
+        });
         self.turn.1 -= taken;
+        result.map_err(|error| KafkaFault::other(format!("{topic}-{partition}: from offset {}", lane.next()), error))
     }
 
     /// Waits for more of a range; false if a batch that has rows should be given out now.
@@ -236,8 +222,8 @@ impl RangeReader {
                 self.counts.waited += start.elapsed();
                 return Ok(true);
             }
-            if let Some(reason) = self.fetcher.client().events().refused() {
-                let servers = self.fetcher.client().servers().to_owned();
+            if let Some(reason) = self.fetcher.consumer().refused() {
+                let servers = self.fetcher.servers();
                 return Err(KafkaFault::Authentication { servers, reason });
             }
         }
@@ -249,28 +235,19 @@ impl RangeReader {
         match took {
             Took::Records => Ok(true),
             Took::Nothing => Ok(false),
-            // The end may be before `until` for a moment after a change of the leader; if it stays, it is a timeout.
-            Took::End => Ok(self.fetcher.lane_mut(range).is_through(*until)),
             Took::OutOfRange => self.lost(range).map(|()| true),
-            Took::Trouble(code, reason) if is_authorization(code) => {
-                Err(KafkaFault::NotAuthorized { what: format!("topic {topic}"), reason })
-            }
-            // A broker that has just started says so too, for a moment; the question makes the client look again.
-            Took::Trouble(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic, _)
-                if self.is_gone(topic)? =>
-            {
+            Took::NotAuthorized(reason) => Err(KafkaFault::NotAuthorized { what: format!("topic {topic}"), reason }),
+            // A broker that has just started says so too, for a moment; the question makes sure.
+            Took::Unknown if self.is_gone(topic)? => {
                 if self.request.fail_on_data_loss {
-                    let servers = self.fetcher.client().servers().to_owned();
-                    return Err(KafkaFault::UnknownTopic { topic: topic.clone(), servers });
+                    return Err(KafkaFault::UnknownTopic { topic: topic.clone(), servers: self.fetcher.servers() });
                 }
                 let until = *until;
-                self.skip(range, until)?;
+                self.skip(range, until);
                 Ok(true)
             }
-            Took::Trouble(code, reason) => {
-                log::warn!("{topic}-{partition}: {code}: {reason}");
-                Ok(false)
-            }
+            Took::Unknown => Ok(false),
+            Took::Trouble(reason) => Err(KafkaFault::other(format!("{topic}-{partition}"), reason)),
         }
     }
 
@@ -279,7 +256,7 @@ impl RangeReader {
         let Range { topic, partition, until, .. } = self.request.ranges[range].clone();
         let wanted = self.fetcher.lane(range).next();
         let patience = Duration::from_millis(self.request.patience_ms);
-        let client = self.fetcher.client();
+        let client = self.fetcher.client()?;
         let (earliest, latest) = client.ask(&format!("{topic}-{partition}"), patience, |wait| {
             client.consumer().fetch_watermarks(&topic, partition, wait)
         })?;
@@ -288,12 +265,13 @@ impl RangeReader {
         }
         // A partition that was made anew ends before `wanted`: all of the range is gone.
         let next = if wanted > latest { until } else { earliest.clamp(wanted, until) };
-        self.skip(range, next)
+        self.skip(range, next);
+        Ok(())
     }
 
     /// Whether a topic does not exist any more; a broker that has just started may not know it for a moment.
     fn is_gone(&self, topic: &str) -> Result<bool, KafkaFault> {
-        let client = self.fetcher.client();
+        let client = self.fetcher.client()?;
         let patience = Duration::from_millis(self.request.patience_ms);
         client.ask(&format!("topic {topic}"), patience, |wait| {
             let metadata = client.consumer().fetch_metadata(Some(topic), wait)?;
@@ -302,11 +280,11 @@ impl RangeReader {
     }
 
     /// Gives up what is before `next`.
-    fn skip(&mut self, range: usize, next: i64) -> Result<(), KafkaFault> {
+    fn skip(&mut self, range: usize, next: i64) {
         let lane = self.fetcher.lane_mut(range);
         let mut skipped = self.request.ranges[range].clone();
         (skipped.from, skipped.until) = (lane.next(), next);
-        lane.restart_at(next)?;
+        lane.restart_at(next);
         log::warn!(
             "{}-{}: offsets {} to {} are lost and passed over (failOnDataLoss is false)",
             skipped.topic,
@@ -315,8 +293,6 @@ impl RangeReader {
             skipped.until - 1
         );
         self.counts.lost += u64::try_from(skipped.until - skipped.from).unwrap_or(0);
-        self.skipped.push(Skipped { range: skipped });
-        Ok(())
     }
 
     fn timeout(&self, range: usize) -> KafkaFault {
@@ -326,7 +302,7 @@ impl RangeReader {
             partition: *partition,
             offset: self.fetcher.lane(range).next(),
             seconds: self.request.patience_ms / 1000,
-            reason: self.fetcher.client().events().last_error(),
+            reason: self.fetcher.consumer().last_error(),
         }
     }
 }

@@ -47,7 +47,6 @@ entry!(fn reader_cancel(reader: Handle));
 entry!(fn reader_close(reader: Handle));
 entry!(fn forget(source: JString));
 entry!(fn idle_consumers() -> jint);
-entry!(fn librdkafka() -> JString);
 
 fn connect<'local>(
     env: &mut Env<'local>,
@@ -115,8 +114,4 @@ fn forget<'local>(env: &mut Env<'local>, _: JClass<'local>, source: JString<'loc
 
 fn idle_consumers<'local>(_: &mut Env<'local>, _: JClass<'local>) -> Entry<jint> {
     Ok(jint::try_from(firesteel_kafka::idle_consumers()).unwrap_or(jint::MAX))
-}
-
-fn librdkafka<'local>(env: &mut Env<'local>, _: JClass<'local>) -> Entry<JString<'local>> {
-    Ok(env.new_string(firesteel_kafka::describe_native())?)
 }

@@ -1,11 +1,9 @@
 package io.firesteel.spark.bridge;
 
 import java.lang.ref.Cleaner;
-import java.util.concurrent.locks.ReentrantLock;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.sql.vectorized.ColumnarBatch;
 import org.apache.spark.sql.vectorized.ColumnVector;
-import org.apache.spark.unsafe.Platform;
 
 /**
  * Ranges of Kafka's partitions, read batch by batch into Spark's columns over native memory.
@@ -29,18 +27,8 @@ public final class KafkaReader implements Cancellable {
    */
   public KafkaReader(String request, String call, StructType output, int[] wanted, MemoryBudget budget) {
     NativeLibrary.load();
-    long number = NativeKafka.readerOpen(request, call);
-    OffHeap memory = new OffHeap(budget);
-    try {
-      long array = memory.allocate(ArrowC.SIZE);
-      Platform.setMemory(array, (byte) 0, ArrowC.SIZE);
-      state = new State(number, array, memory, budget);
-      columns = new NativeColumn(output);
-    } catch (Throwable e) {
-      memory.close();
-      NativeKafka.readerClose(number);
-      throw e;
-    }
+    state = new State(NativeKafka.readerOpen(request, call), budget);
+    columns = new NativeColumn(output);
     ColumnVector[] fields = new ColumnVector[wanted.length];
     for (int i = 0; i < fields.length; i++) {
       fields[i] = columns.getChild(wanted[i]);
@@ -54,14 +42,9 @@ public final class KafkaReader implements Cancellable {
     if (!state.next()) {
       return null;
     }
-    columns.bind(state.array);
-    batch.setNumRows((int) Platform.getLong(null, state.array + ArrowC.LENGTH));
+    columns.bind(state.output.address());
+    batch.setNumRows(state.output.rows());
     return batch;
-  }
-
-  /** Bytes of native memory behind the batch. */
-  public long heldBytes() {
-    return state.outputBytes;
   }
 
   /** What was done so far; after {@link #close}, what was known when last asked. */
@@ -72,7 +55,7 @@ public final class KafkaReader implements Cancellable {
   /** Makes a waiting read stop soon, and every later one fail. Nothing if closed. */
   @Override
   public void cancel() {
-    state.cancel();
+    state.handle.cancel();
   }
 
   @Override
@@ -92,106 +75,45 @@ public final class KafkaReader implements Cancellable {
     return NativeKafka.idleConsumers();
   }
 
-  /** librdkafka's version. */
-  public static String librdkafka() {
-    NativeLibrary.load();
-    return NativeKafka.librdkafka();
-  }
-
   /** All that must be freed; knows nothing of the reader, so that the cleaner can see the reader go. */
   private static final class State implements Runnable {
-    /** Held while native code runs, so that a close from elsewhere waits. */
-    private final ReentrantLock running = new ReentrantLock();
-    /** Guards the number alone, so that a cancel need not wait. */
-    private final Object numberLock = new Object();
-    private final OffHeap memory;
-    private final MemoryBudget budget;
-    private final long array;
-    private long number;
-    private long outputBytes;
+    private final NativeHandle handle;
+    private final OutputStruct output;
     private ReaderMetrics last = ReaderMetrics.ZERO;
 
-    State(long number, long array, OffHeap memory, MemoryBudget budget) {
-      this.number = number;
-      this.array = array;
-      this.memory = memory;
-      this.budget = budget;
-    }
-
-    private long openNumber() {
-      synchronized (numberLock) {
-        if (number == 0) {
-          throw new IllegalStateException("KafkaReader is closed");
-        }
-        return number;
+    State(long number, MemoryBudget budget) {
+      handle = new NativeHandle(number, "KafkaReader", NativeKafka::readerCancel);
+      try {
+        output = new OutputStruct(budget);
+      } catch (Throwable e) {
+        handle.close(NativeKafka::readerClose);
+        throw e;
       }
     }
 
     boolean next() {
-      running.lock();
-      try {
-        long open = openNumber();
-        releaseOutput();
-        long bytes = NativeKafka.readerNext(open, array);
-        if (bytes < 0) {
-          return false;
-        }
-        budget.acquire(bytes);
-        outputBytes = bytes;
-        return true;
-      } finally {
-        running.unlock();
-      }
-    }
-
-    private void releaseOutput() {
-      Native.release(array);
-      if (outputBytes > 0) {
-        budget.release(outputBytes);
-        outputBytes = 0;
-      }
+      return handle.use(open -> output.fill(array -> NativeKafka.readerNext(open, array)));
     }
 
     ReaderMetrics metrics() {
-      running.lock();
-      try {
-        synchronized (numberLock) {
-          if (number != 0) {
-            long[] values = new long[ReaderMetrics.COUNT];
-            NativeKafka.readerMetrics(number, values);
-            last = ReaderMetrics.of(values);
-          }
-          return last;
-        }
-      } finally {
-        running.unlock();
-      }
+      last =
+          handle.look(
+              open -> {
+                long[] values = new long[ReaderMetrics.COUNT];
+                NativeKafka.readerMetrics(open, values);
+                return ReaderMetrics.of(values);
+              },
+              last);
+      return last;
     }
 
-    void cancel() {
-      synchronized (numberLock) {
-        if (number != 0) {
-          NativeKafka.readerCancel(number);
-        }
-      }
-    }
-
-    /** Closes; a {@link Cleaner.Cleanable} runs it at most once. */
     @Override
     public void run() {
-      running.lock();
-      try {
-        long open;
-        synchronized (numberLock) {
-          open = number;
-          number = 0;
-        }
-        releaseOutput();
-        NativeKafka.readerClose(open);
-        memory.close();
-      } finally {
-        running.unlock();
-      }
+      handle.close(
+          open -> {
+            output.close();
+            NativeKafka.readerClose(open);
+          });
     }
   }
 }

@@ -49,7 +49,4 @@ final class NativeKafka {
 
   /** Consumers that wait for their next task in this process. */
   static native int idleConsumers();
-
-  /** librdkafka's version. */
-  static native String librdkafka();
 }

@@ -1,7 +1,6 @@
 package io.firesteel.spark.bridge;
 
 import java.util.Map;
-import java.util.concurrent.locks.ReentrantLock;
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
 import org.apache.spark.sql.types.StructType;
 
@@ -12,10 +11,8 @@ import org.apache.spark.sql.types.StructType;
  * waits for a call that is running and is idempotent; records that were handed over are sent all the same.
  */
 public final class NativeProducer implements Cancellable {
-  private final ReentrantLock running = new ReentrantLock();
-  private final Object handleLock = new Object();
+  private final NativeHandle handle;
   private final BatchWriter writer;
-  private long handle;
 
   /**
    * @param properties librdkafka's, without prefix
@@ -26,11 +23,12 @@ public final class NativeProducer implements Cancellable {
   public NativeProducer(
       Map<String, String> properties, String layout, StructType input, int[] ordinals, MemoryBudget budget) {
     NativeLibrary.load();
-    handle = NativeProducerCalls.open(names(properties), values(properties), layout, input.toDDL());
+    long number = NativeProducerCalls.open(names(properties), values(properties), layout, input.toDDL());
+    handle = new NativeHandle(number, "NativeProducer", NativeProducerCalls::cancel);
     try {
       writer = new BatchWriter(input, ordinals, budget);
     } catch (Throwable e) {
-      NativeProducerCalls.close(handle);
+      handle.close(NativeProducerCalls::close);
       throw e;
     }
   }
@@ -65,65 +63,42 @@ public final class NativeProducer implements Cancellable {
 
   /** Hands the rows over and starts the next batch; waits while the producer's queue is full. */
   public void send() {
-    running.lock();
-    try {
-      long open = openHandle();
-      if (writer.rows() > 0) {
-        NativeProducerCalls.send(open, writer.lend());
-        writer.clear();
-      }
-    } finally {
-      running.unlock();
+    handle.use(
+        open -> {
+          hand(open);
+          return null;
+        });
+  }
+
+  private void hand(long open) {
+    if (writer.rows() > 0) {
+      NativeProducerCalls.send(open, writer.lend());
+      writer.clear();
     }
   }
 
   /** Sends what is left and waits until every record is acknowledged. Gives rows and bytes of this writer. */
   public long[] flush() {
-    running.lock();
-    try {
-      send();
-      long[] written = new long[2];
-      NativeProducerCalls.flush(openHandle(), written);
-      return written;
-    } finally {
-      running.unlock();
-    }
-  }
-
-  private long openHandle() {
-    synchronized (handleLock) {
-      if (handle == 0) {
-        throw new IllegalStateException("NativeProducer is closed");
-      }
-      return handle;
-    }
+    return handle.use(
+        open -> {
+          hand(open);
+          long[] written = new long[2];
+          NativeProducerCalls.flush(open, written);
+          return written;
+        });
   }
 
   @Override
   public void cancel() {
-    synchronized (handleLock) {
-      if (handle != 0) {
-        NativeProducerCalls.cancel(handle);
-      }
-    }
+    handle.cancel();
   }
 
   @Override
   public void close() {
-    cancel();
-    running.lock();
-    try {
-      long open;
-      synchronized (handleLock) {
-        open = handle;
-        handle = 0;
-      }
-      if (open != 0) {
-        NativeProducerCalls.close(open);
-        writer.close();
-      }
-    } finally {
-      running.unlock();
-    }
+    handle.close(
+        open -> {
+          NativeProducerCalls.close(open);
+          writer.close();
+        });
   }
 }

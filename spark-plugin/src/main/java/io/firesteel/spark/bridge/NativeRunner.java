@@ -1,11 +1,9 @@
 package io.firesteel.spark.bridge;
 
 import java.lang.ref.Cleaner;
-import java.util.concurrent.locks.ReentrantLock;
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.sql.vectorized.ColumnVector;
-import org.apache.spark.unsafe.Platform;
 
 /**
  * One prepared call, open in the native library: rows in, one struct column out, batch after batch.
@@ -33,19 +31,7 @@ public final class NativeRunner implements Cancellable {
   }
 
   private NativeRunner(long handle, StructType input, int[] ordinals, StructType output, MemoryBudget budget) {
-    BatchWriter writer;
-    OffHeap memory = new OffHeap(budget);
-    long array;
-    try {
-      array = memory.allocate(ArrowC.SIZE);
-      Platform.setMemory(array, (byte) 0, ArrowC.SIZE);
-      writer = new BatchWriter(input, ordinals, budget);
-    } catch (Throwable e) {
-      memory.close();
-      Native.close(handle);
-      throw e;
-    }
-    state = new State(handle, array, writer, memory, budget);
+    state = new State(handle, input, ordinals, budget);
     result = new NativeColumn(output);
     cleanable = CLEANER.register(this, state);
   }
@@ -91,7 +77,7 @@ public final class NativeRunner implements Cancellable {
 
   /** Off-heap bytes on this side, output included. */
   public long heldBytes() {
-    return state.writer.heldBytes() + state.outputBytes;
+    return state.writer.heldBytes() + state.output.bytes();
   }
 
   /**
@@ -100,7 +86,7 @@ public final class NativeRunner implements Cancellable {
    */
   public ColumnVector run() {
     int rows = state.process();
-    result.bind(state.array);
+    result.bind(state.output.address());
     if (rows != state.writer.rows()) {
       throw new IllegalStateException("INTERNAL: " + state.writer.rows() + " rows went in and " + rows + " came out");
     }
@@ -120,7 +106,7 @@ public final class NativeRunner implements Cancellable {
   /** Makes the running batch stop soon, and every later one fail. Nothing if closed. */
   @Override
   public void cancel() {
-    state.cancel();
+    state.handle.cancel();
   }
 
   @Override
@@ -130,111 +116,65 @@ public final class NativeRunner implements Cancellable {
 
   /** All that must be freed; knows nothing of the runner, so that the cleaner can see the runner go. */
   private static final class State implements Runnable {
-    /** Held while native code runs, so that a close from elsewhere waits. */
-    private final ReentrantLock running = new ReentrantLock();
-    /** Guards the handle alone, so that a cancel need not wait. */
-    private final Object handleLock = new Object();
+    private final NativeHandle handle;
+    private final OutputStruct output;
     private final BatchWriter writer;
-    private final OffHeap memory;
-    private final MemoryBudget budget;
-    private final long array;
-    private long handle;
-    private long outputBytes;
     private RunnerMetrics last = RunnerMetrics.ZERO;
 
-    State(long handle, long array, BatchWriter writer, OffHeap memory, MemoryBudget budget) {
-      this.handle = handle;
-      this.array = array;
-      this.writer = writer;
-      this.memory = memory;
-      this.budget = budget;
-    }
-
-    private long openHandle() {
-      synchronized (handleLock) {
-        if (handle == 0) {
-          throw new IllegalStateException("NativeRunner is closed");
+    State(long number, StructType input, int[] ordinals, MemoryBudget budget) {
+      handle = new NativeHandle(number, "NativeRunner", Native::cancel);
+      OutputStruct struct = null;
+      try {
+        struct = new OutputStruct(budget);
+        writer = new BatchWriter(input, ordinals, budget);
+        output = struct;
+      } catch (Throwable e) {
+        if (struct != null) {
+          struct.close();
         }
-        return handle;
+        handle.close(Native::close);
+        throw e;
       }
     }
 
     int process() {
-      running.lock();
-      try {
-        long open = openHandle();
-        releaseOutput();
-        long bytes = Native.process(open, writer.lend(), array);
-        budget.acquire(bytes);
-        outputBytes = bytes;
-        return (int) Platform.getLong(null, array + ArrowC.LENGTH);
-      } finally {
-        running.unlock();
-      }
+      return handle.use(
+          open -> {
+            output.fill(array -> Native.process(open, writer.lend(), array));
+            return output.rows();
+          });
     }
 
     void clear() {
-      running.lock();
-      try {
-        openHandle();
-        releaseOutput();
-        writer.clear();
-      } finally {
-        running.unlock();
-      }
-    }
-
-    private void releaseOutput() {
-      Native.release(array);
-      if (outputBytes > 0) {
-        budget.release(outputBytes);
-        outputBytes = 0;
-      }
+      handle.use(
+          open -> {
+            output.release();
+            writer.clear();
+            return null;
+          });
     }
 
     RunnerMetrics metrics() {
-      running.lock();
-      try {
-        synchronized (handleLock) {
-          if (handle != 0) {
-            long[] values = new long[RunnerMetrics.COUNT];
-            Native.metrics(handle, values);
-            last = RunnerMetrics.of(values);
-          }
-          return last;
-        }
-      } finally {
-        running.unlock();
-      }
+      last =
+          handle.look(
+              open -> {
+                long[] values = new long[RunnerMetrics.COUNT];
+                Native.metrics(open, values);
+                return RunnerMetrics.of(values);
+              },
+              last);
+      return last;
     }
 
-    void cancel() {
-      synchronized (handleLock) {
-        if (handle != 0) {
-          Native.cancel(handle);
-        }
-      }
-    }
-
-    /** Closes; a {@link Cleaner.Cleanable} runs it at most once. */
     @Override
     public void run() {
-      cancel();
-      running.lock();
-      try {
-        long open;
-        synchronized (handleLock) {
-          open = handle;
-          handle = 0;
-        }
-        // Free first, then whatever else there is to say.
-        releaseOutput();
-        Native.close(open);
-        memory.close();
-        writer.close();
-      } finally {
-        running.unlock();
-      }
+      handle.close(
+          open -> {
+            // Free first, then whatever else there is to say.
+            output.close();
+            Native.close(open);
+            writer.close();
+          });
     }
   }
 }

@@ -81,7 +81,6 @@ private[kafka] final class RangeReaderFactory(
       .put("maxWaitMs", limits.maxWaitMillis)
       .put("patienceMs", limits.patienceMillis)
       .put("prefetchBytes", limits.prefetchBytes)
-      .put("prefetchRecords", limits.prefetchRecords)
       .put("failOnDataLoss", limits.failOnDataLoss)
     mapper.writeValueAsString(root)
   }

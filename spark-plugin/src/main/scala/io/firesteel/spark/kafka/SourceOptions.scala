@@ -50,7 +50,6 @@ private[kafka] final case class Limits(
     maxWaitMillis: Long,
     patienceMillis: Long,
     prefetchBytes: Long,
-    prefetchRecords: Long,
     failOnDataLoss: Boolean)
 
 /** The source's options, checked. Names, meanings and defaults are those of Spark's Kafka source where it has them. */
@@ -174,8 +173,6 @@ private[kafka] object SourceOptions {
         patienceMillis = text.long("kafkaConsumer.pollTimeoutMs", 1)
           .getOrElse(TimeUnit.SECONDS.toMillis(DefaultPatience)),
         prefetchBytes = text.bytes("prefetchBytes").getOrElse(16L << 20).max(1L << 16),
-        // A micro-batch's worth is enough to have the next one at hand; without a limit, what keeps the fetchers busy.
-        prefetchRecords = max.fold(100000L)(_.max(2L * batchRows).min(1000000L)),
         failOnDataLoss = text.boolean("failOnDataLoss").getOrElse(true)
       )
     )

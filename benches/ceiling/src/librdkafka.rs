@@ -4,7 +4,7 @@
 //! settings keep librdkafka's fetchers from backing off while a batch is being scored.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arrow::array::{ArrayRef, BinaryBuilder};
 use arrow::datatypes::{DataType, Field, Schema};
@@ -13,24 +13,14 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Message, Offset, TopicPartitionList};
 
-use crate::Failure;
+use crate::{Failure, PATIENCE, Read};
 
-/// Longest wait for one record before the run is given up.
-const PATIENCE: Duration = Duration::from_secs(30);
 const VALUE_BYTES: usize = 400;
 
 /// One thread's share of a topic.
 pub(crate) struct Share {
     consumer: BaseConsumer,
     left: u64,
-}
-
-/// What came out of reading a share.
-pub(crate) struct Read {
-    /// Records read.
-    pub(crate) rows: u64,
-    /// From the first record's arrival to the end of the last batch's work: connecting does not count.
-    pub(crate) took: Duration,
 }
 
 impl Share {

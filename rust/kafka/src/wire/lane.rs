@@ -1,0 +1,147 @@
+//! One partition being read: what came of it, and how far it was handed out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::WireError;
+use super::batch::{Batch, Record, Records};
+use super::chunk::{Answer, Chunk};
+use super::shared::{Shared, Took};
+
+/// An open batch, between two turns.
+#[derive(Debug)]
+struct Open {
+    answer: Arc<Answer>,
+    place: std::ops::Range<usize>,
+    records: Records,
+    last_offset: i64,
+}
+
+/// A partition being read, by position in what its fetcher shares with its threads.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    slot: usize,
+    shared: Arc<Shared>,
+    check: bool,
+    /// The next offset that a caller wants: all records before it were handed out or do not exist.
+    next: i64,
+    /// All records before this offset have been looked at.
+    looked_at: i64,
+    chunk: Option<Chunk>,
+    open: Option<Open>,
+    /// The records of the open batch, if it was packed.
+    unpacked: Vec<u8>,
+}
+
+impl Lane {
+    /// A slot's lane; the partition is fetched until the lane is dropped.
+    pub(super) fn new(slot: usize, offset: i64, check: bool, shared: Arc<Shared>) -> Self {
+        Self { slot, shared, check, next: offset, looked_at: offset, chunk: None, open: None, unpacked: Vec::new() }
+    }
+
+    pub(crate) fn next(&self) -> i64 {
+        self.next
+    }
+
+    /// Makes `offset` the next one: goes on if it is, else drops what was fetched and fetches from there.
+    pub(crate) fn seek(&mut self, offset: i64) {
+        if offset != self.next {
+            self.restart_at(offset);
+        }
+    }
+
+    /// Drops what was fetched and fetches from `offset`, also after the broker said that the last one is gone.
+    pub(crate) fn restart_at(&mut self, offset: i64) {
+        (self.chunk, self.open) = (None, None);
+        (self.next, self.looked_at) = (offset, offset);
+        self.shared.restart(self.slot, offset);
+    }
+
+    /// Hands records before `until` to `each`, which says whether it takes another, as long as there are some here.
+    /// Records after them wait for the next range.
+    pub(crate) fn read(
+        &mut self,
+        until: i64,
+        mut each: impl FnMut(&Record<'_>) -> Result<bool, WireError>,
+    ) -> Result<(), WireError> {
+        while self.prepare()? {
+            let Some(open) = &mut self.open else { break };
+            let packed = Batch::first(&open.answer.bytes()[open.place.clone()])?.ok_or(WireError::SHORT)?.packed();
+            let bytes = open.records.bytes(packed, &self.unpacked);
+            loop {
+                let before = open.records.position();
+                let Some(record) = open.records.next(bytes)? else {
+                    self.looked_at = self.looked_at.max(open.last_offset + 1);
+                    self.open = None;
+                    break;
+                };
+                if record.offset < self.next {
+                    continue;
+                }
+                if record.offset >= until {
+                    open.records.back_to(before);
+                    self.looked_at = self.looked_at.max(until);
+                    return Ok(());
+                }
+                self.next = record.offset + 1;
+                if !each(&record)? {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether every record before `until` was handed out. Ask after [`Self::read`] has taken what there was.
+    pub(crate) fn is_through(&mut self, until: i64) -> bool {
+        let through = self.next >= until || self.looked_at >= until;
+        if through {
+            // Offsets without records (compaction, markers of transactions) were passed over.
+            self.next = self.next.max(until);
+        }
+        through
+    }
+
+    /// Opens the next batch that has records for us, if none is open; false if nothing is here.
+    fn prepare(&mut self) -> Result<bool, WireError> {
+        if self.open.is_some() {
+            return Ok(true);
+        }
+        while let Some(chunk) = &mut self.chunk {
+            let Some(found) = chunk.next()? else {
+                self.chunk = None;
+                return Ok(false);
+            };
+            if !found.wanted || found.last_offset < self.next {
+                self.looked_at = self.looked_at.max(found.last_offset + 1);
+                continue;
+            }
+            let answer = Arc::clone(chunk.answer());
+            let batch = Batch::first(&answer.bytes()[found.place.clone()])?.ok_or(WireError::SHORT)?;
+            if self.check {
+                batch.check()?;
+            }
+            let records = Records::open(&batch, &mut self.unpacked)?;
+            self.open = Some(Open { answer, place: found.place, records, last_offset: found.last_offset });
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Takes what has come; waits at most `wait` for it. Call when all that is here was read.
+    pub(crate) fn take(&mut self, wait: Duration) -> Took {
+        match self.shared.take(self.slot, wait) {
+            Ok(chunk) => {
+                self.chunk = Some(chunk);
+                Took::Records
+            }
+            Err(took) => took,
+        }
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.shared.end(self.slot);
+    }
+}
