@@ -145,3 +145,81 @@ impl Drop for Lane {
         self.shared.end(self.slot);
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::protocol::code;
+    use super::super::testing::{Made, asked, say, shared};
+    use super::*;
+
+    /// A lane from `offset` of a partition whose log these batches are.
+    fn lane(offset: i64, log: &[Made]) -> Lane {
+        let (shared, slots) = shared(&["a"], 1 << 20);
+        let mut lane = Lane::new(slots[0], 0, true, Arc::clone(&shared));
+        lane.seek(offset);
+        say(&shared, &asked(&shared).wishes[0], code::NONE, log);
+        assert_eq!(lane.take(Duration::ZERO), Took::Records);
+        lane
+    }
+
+    /// At most `most` offsets before `until`.
+    fn read(lane: &mut Lane, until: i64, most: usize) -> Vec<i64> {
+        let mut offsets = Vec::new();
+        lane.read(until, |record| {
+            offsets.push(record.offset);
+            Ok(offsets.len() < most)
+        })
+        .unwrap();
+        offsets
+    }
+
+    #[test]
+    fn ranges_follow_each_other_in_the_middle_of_batches() {
+        let mut lane = lane(3, &[Made::plain(0, 10), Made { attributes: 4, ..Made::plain(10, 10) }]);
+        assert_eq!(read(&mut lane, 12, 4), [3, 4, 5, 6]);
+        assert!(!lane.is_through(12));
+        assert_eq!(read(&mut lane, 12, 100), [7, 8, 9, 10, 11]);
+        assert!(lane.is_through(12));
+        assert_eq!(read(&mut lane, 20, 100), (12..20).collect::<Vec<_>>());
+        assert!(lane.is_through(20));
+        assert_eq!(lane.next(), 20);
+    }
+
+    #[test]
+    fn offsets_without_records_are_passed_over() {
+        let gaps = Made { records: vec![(0, vec![1]), (7, vec![2])], gone: 2, ..Made::plain(0, 0) };
+        let mut lane = lane(0, &[gaps, Made::marker(10, 1, true), Made::plain(30, 2)]);
+        assert_eq!(read(&mut lane, 5, 100), [0]);
+        assert!(lane.is_through(5));
+        assert_eq!(lane.next(), 5);
+        assert_eq!(read(&mut lane, 11, 100), [7]);
+        assert!(lane.is_through(11), "the mark of a transaction is the last before it");
+        assert_eq!(read(&mut lane, 25, 100), Vec::<i64>::new());
+        assert!(lane.is_through(25), "the next record comes after it");
+        assert_eq!(read(&mut lane, 32, 100), [30, 31]);
+    }
+
+    #[test]
+    fn what_has_not_come_is_not_passed_over() {
+        let mut lane = lane(0, &[Made::plain(0, 3)]);
+        assert_eq!(read(&mut lane, 10, 100), [0, 1, 2]);
+        assert!(!lane.is_through(10));
+        assert_eq!(lane.take(Duration::ZERO), Took::Nothing);
+    }
+
+    #[test]
+    fn damaged_records_are_an_error() {
+        let (shared, slots) = shared(&["a"], 1 << 20);
+        let mut lane = Lane::new(slots[0], 0, true, Arc::clone(&shared));
+        let mut bytes = Made::plain(0, 3).bytes();
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        lane.chunk = Some(super::super::testing::chunk(&bytes, Vec::new()));
+        let error = lane.read(3, |_| Ok(true)).unwrap_err().to_string();
+        assert!(error.contains("checksum"), "{error}");
+        lane.check = false;
+        lane.chunk = Some(super::super::testing::chunk(&bytes, Vec::new()));
+        assert!(lane.read(3, |_| Ok(true)).is_ok(), "kafka.check.crcs is false");
+    }
+}

@@ -3,6 +3,10 @@
 use std::sync::Arc;
 
 use super::chunk::{Answer, Chunk};
+use super::options::FetchOptions;
+use super::protocol::{Fetched, Metadata, Node};
+use super::shared::{Shared, Wish, Work};
+use crate::settings::{ClientSettings, Secret};
 
 /// What a test batch is like.
 #[derive(Debug, Clone)]
@@ -114,4 +118,39 @@ fn varlong(out: &mut Vec<u8>, value: i64) {
 pub(crate) fn chunk(bytes: &[u8], aborted: Vec<(i64, i64)>) -> Chunk {
     let answer = Arc::new(Answer::new(bytes.to_vec(), Arc::default()));
     Chunk::new(answer, 0..bytes.len(), aborted)
+}
+
+/// What a consumer without threads shares; broker 1 leads the partitions of `topics`.
+pub(crate) fn shared(topics: &[&str], ahead_bytes: usize) -> (Arc<Shared>, Vec<usize>) {
+    let properties = [("bootstrap.servers".to_owned(), Secret::new("nowhere:1"))].into();
+    let settings = ClientSettings { properties, oauth: None };
+    let options = FetchOptions::of(&settings, ahead_bytes).unwrap_or_else(|e| unreachable!("{e}"));
+    let shared = Arc::new(Shared::new(options));
+    let slots = topics.iter().map(|topic| shared.start(Arc::from(*topic), 0, 0)).collect();
+    let metadata = Metadata {
+        nodes: vec![Node { id: 1, host: "nowhere".to_owned(), port: 1 }],
+        topics: topics.iter().map(|topic| ((*topic).to_owned(), 0)).collect(),
+        leaders: topics.iter().map(|topic| ((*topic).to_owned(), 0, 1)).collect(),
+    };
+    assert_eq!(shared.metadata(&metadata), [1]);
+    (shared, slots)
+}
+
+/// What the broker says of a wish.
+pub(crate) fn say(shared: &Shared, wish: &Wish, error: i16, batches: &[Made]) {
+    let bytes: Vec<u8> = batches.iter().flat_map(Made::bytes).collect();
+    let said = Fetched {
+        topic: &wish.2,
+        partition: wish.3,
+        error,
+        aborted: Vec::new(),
+        preferred: -1,
+        records: 0..bytes.len(),
+    };
+    shared.hear(wish, &said, (!bytes.is_empty()).then(|| chunk(&bytes, Vec::new())));
+}
+
+/// What the broker would be asked now.
+pub(crate) fn asked(shared: &Shared) -> Work {
+    shared.work(1).unwrap_or_else(|| unreachable!("it is stopped"))
 }
