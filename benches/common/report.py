@@ -103,6 +103,11 @@ class Bar:
         """Holds when `value` does not pass `target`."""
         return Bar(name, f"<= {target:g}", value, value <= target)
 
+    @staticmethod
+    def below(name: str, target: float, value: float) -> Bar:
+        """Holds when `value` stays under `target`."""
+        return Bar(name, f"< {target:g}", value, value < target)
+
 
 @dataclass
 class Report:
@@ -222,6 +227,7 @@ def plot_grouped(report: Report, path: Path) -> None:
     cases = list(dict.fromkeys(f.case for f in shown))
     names = list(dict.fromkeys(f.who for f in shown))
     width = 0.8 / max(1, len(names))
+    ours = {"native": "black", "firesteel": "dimgrey" if "native" in names else "black"}
     figure, axes = plt.subplots(figsize=(1.6 + 2.6 * max(1, len(cases)), 4.2), layout="constrained")
     for n, who in enumerate(names):
         found = [(c, f) for c, case in enumerate(cases) if (f := report.figure(case, who)) is not None]
@@ -236,7 +242,7 @@ def plot_grouped(report: Report, path: Path) -> None:
             width * 0.92,
             yerr=[low, high],
             label=who,
-            color="black" if who.startswith("firesteel") else plt.get_cmap("tab10")(n % 10),
+            color=ours.get(who.partition("@")[0]) or plt.get_cmap("tab10")(n % 10),
             error_kw={"elinewidth": 1, "ecolor": "grey"},
         )
     axes.set_xticks(range(len(cases)), cases)

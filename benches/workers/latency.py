@@ -12,31 +12,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pyspark.sql import functions as F
-
 from benches.common import spark as sessions
 from benches.common.worker import say_ready, write_result
-from benches.peers import contender
+from benches.workers import streams
 
 
 def main() -> None:
     """Reads the job, runs the query, writes its batch durations."""
     job = json.loads(Path(sys.argv[1]).read_text())
     spark = sessions.for_contender(job["contender"], job["jars"])
-    scored = contender(job["contender"]).score(sessions.stream(spark, job["bootstrap"], job["topic"]), job["onnx"])
-    if "_rejected" in scored.columns:
-        import firesteel
-
-        scored = firesteel.accepted(scored)
+    scored = streams.scored(spark, job, job["topic"], job["onnx"], tasks=job["tasks"])
     folder = tempfile.mkdtemp(prefix="firesteel-bench-")
-    query = (
-        scored.select(F.to_json(F.struct("event_id", "ts", "score")).alias("value"))
-        .writeStream.format("kafka")
-        .option("kafka.bootstrap.servers", job["bootstrap"])
-        .option("topic", job["sink_topic"])
-        .option("checkpointLocation", folder)
-        .start()
-    )
+    query = streams.to_kafka(scored, job, job["sink_topic"]).option("checkpointLocation", folder).start()
     try:
         query.processAllAvailable()
         say_ready(job)
