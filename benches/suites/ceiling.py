@@ -1,7 +1,7 @@
 """The ceiling: the same work in bare Rust without Spark, on as many threads as Spark gets cores.
 
-librdkafka reads the topic, Firesteel's engine decodes and scores. The cases: read only; read and decode; read, decode
-and score with each model. What Spark's side costs is the distance from here to ``inference``.
+Firesteel's own client or librdkafka reads the topic, Firesteel's engine decodes and scores. The cases: read only; read
+and decode; read, decode and score with each model. What Spark's side costs is the distance from here to ``inference``.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ def run(args: argparse.Namespace) -> Report:
         kafka.load(bootstrap, topic, args.events, seed=3)
         arguments = ["--bootstrap", bootstrap, "--topic", topic, "--threads", str(THREADS)]
         arguments += ["--repetitions", str(args.repetitions), "--onnxruntime", str(ONNXRUNTIME), *pipelines]
-        printed = programs.printed_json(programs.cargo_run("firesteel-ceiling", *arguments))
-    report.figures += [Figure(f["case"], f["who"], f["unit"], tuple(f["values"])) for f in printed["figures"]]
+        for client in ("firesteel", "librdkafka"):
+            printed = programs.printed_json(programs.cargo_run("firesteel-ceiling", "--client", client, *arguments))
+            for f in printed["figures"]:
+                report.figures.append(Figure(f["case"], f["who"], f["unit"], tuple(f["values"])))
     return report

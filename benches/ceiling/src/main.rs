@@ -41,6 +41,15 @@ enum Client {
     Librdkafka,
 }
 
+impl Client {
+    fn who(self) -> &'static str {
+        match self {
+            Self::Firesteel => "bare Rust",
+            Self::Librdkafka => "bare Rust, librdkafka",
+        }
+    }
+}
+
 /// Reads a topic once per case and repetition and says how fast that went.
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -90,7 +99,7 @@ fn figure(arguments: &Arguments, case: &str, pipeline: Option<&Compiled>) -> Res
         eprintln!("ceiling: {case:10} {rate:12.0} rows/s");
         values.push(rate);
     }
-    Ok(json!({ "case": case, "who": "bare Rust", "unit": "rows/s", "values": values }))
+    Ok(json!({ "case": case, "who": arguments.client.who(), "unit": "rows/s", "values": values }))
 }
 
 /// Reads the topic once with all threads; gives rows per second, connecting left out.

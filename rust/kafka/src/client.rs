@@ -115,12 +115,12 @@ impl Client {
     fn unanswered(&self, what: &str, patience: Duration, error: &KafkaError) -> KafkaFault {
         use rdkafka::types::RDKafkaErrorCode as Code;
         let silent = [Code::OperationTimedOut, Code::BrokerTransportFailure, Code::AllBrokersDown, Code::Resolve];
-        if error.rdkafka_error_code().is_some_and(|code| silent.contains(&code)) {
-            KafkaFault::Unreachable {
-                servers: self.servers.clone(),
-                seconds: patience.as_secs(),
-                reason: self.events().last_error(),
-            }
+        let reason = self.events().last_error();
+        // A client that has not seen a broker for long forgets the partitions, too.
+        let forgotten = [Code::UnknownPartition, Code::UnknownTopic];
+        let is = |codes: &[Code]| error.rdkafka_error_code().is_some_and(|code| codes.contains(&code));
+        if is(&silent) || (is(&forgotten) && !reason.is_empty()) {
+            KafkaFault::Unreachable { servers: self.servers.clone(), seconds: patience.as_secs(), reason }
         } else {
             KafkaFault::other(what, error)
         }
