@@ -36,6 +36,9 @@ private[kafka] final case class ReadPlan(
 private[kafka] sealed trait Content {
   def schema: StructType
 
+  /** Whether the columns are those of Kafka's records, so that `offset` is the record's and no field of a value. */
+  def isOfRecords: Boolean = false
+
   /** Some of the columns, in their order. */
   def only(names: Set[String]): StructType = StructType(schema.filter(field => names(field.name)))
 
@@ -95,6 +98,7 @@ private[kafka] object Content {
   /** The columns that Spark's own source has. */
   private final class Records(headers: Boolean) extends Content {
     override val schema: StructType = StructType(RecordFields ++ (if (headers) Seq(Headers) else Seq.empty))
+    override val isOfRecords: Boolean = true
     override def plan(wanted: StructType): ReadPlan = records(wanted)
   }
 
