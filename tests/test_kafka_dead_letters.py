@@ -272,7 +272,7 @@ def test_killed_at_random_points_each_is_there_once(
 
 
 WRONG: dict[str, tuple[dict[str, str], str]] = {
-    "no schema": ({"deadLetterTopic": "x"}, "deadLetterTopic belongs to schema or pipeline"),
+    "no schema": ({"deadLetterTopic": "x"}, "deadLetterTopic belongs to schema, pipeline, or valueFormat"),
     "empty": ({"deadLetterTopic": " ", "schema": SCHEMA}, "deadLetterTopic names no topic"),
     "markers alone": ({"markerTopic": "m", "schema": SCHEMA}, "markerTopic belongs to deadLetterTopic"),
     "empty markers": ({"markerTopic": "", "deadLetterTopic": "x", "schema": SCHEMA}, "markerTopic is empty"),
