@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 
 from tests.support import checkpoints, kafka
 from tests.support.places import FULL, ROOT
+from tests.support.proof import scan_metric
 from tests.support.submit import SparkProgram
 
 pytestmark = pytest.mark.faults
@@ -124,14 +125,6 @@ def drained(frame: DataFrame, folder: Path) -> None:
         query.stop()
 
 
-def metric(frame: DataFrame, name: str) -> int:
-    """A metric of the scan in the plan that `collect` has run."""
-    plan = frame._jdf.queryExecution().executedPlan()
-    while plan.children().nonEmpty():
-        plan = plan.children().head()
-    return int(plan.metrics().apply(name).value())
-
-
 @pytest.mark.parametrize("options", [{}, {"batchRows": 10}, {"minPartitions": 7}], ids=str)
 def test_a_batch_read_gives_the_good_rows_and_sends_the_others(
     spark: SparkSession, bootstrap: str, filled: str, letters: str, options: dict[str, Any]
@@ -139,7 +132,7 @@ def test_a_batch_read_gives_the_good_rows_and_sends_the_others(
     frame = source(spark.read, bootstrap, filled, letters, **options)
     assert frame.columns == ["id", "amount", "name", "odd"], "no column _rejected"
     assert len(frame.collect()) == len(GOOD)
-    assert (metric(frame, "rowsRead"), metric(frame, "rowsOut"), metric(frame, "deadLetters")) == (
+    assert (scan_metric(frame, "rowsRead"), scan_metric(frame, "rowsOut"), scan_metric(frame, "deadLetters")) == (
         RECORDS,
         len(GOOD),
         len(BAD),
@@ -279,7 +272,7 @@ def test_killed_at_random_points_each_is_there_once(
 
 
 WRONG: dict[str, tuple[dict[str, str], str]] = {
-    "no schema": ({"deadLetterTopic": "x"}, "deadLetterTopic belongs to schema or pipeline"),
+    "no schema": ({"deadLetterTopic": "x"}, "deadLetterTopic belongs to schema, pipeline, or valueFormat"),
     "empty": ({"deadLetterTopic": " ", "schema": SCHEMA}, "deadLetterTopic names no topic"),
     "markers alone": ({"markerTopic": "m", "schema": SCHEMA}, "markerTopic belongs to deadLetterTopic"),
     "empty markers": ({"markerTopic": "", "deadLetterTopic": "x", "schema": SCHEMA}, "markerTopic is empty"),

@@ -15,6 +15,7 @@ from pyspark.sql import functions as sf
 
 from tests.harness import topics
 from tests.support import kafka
+from tests.support.proof import scan_metric
 from tests.support.streams import rows_read, write_available
 
 COLUMNS = ("key", "value", "topic", "partition", "offset", "timestamp", "timestampType")
@@ -110,6 +111,69 @@ def test_only_wanted_columns_are_made_and_batches_stay_columns(
     scan = next(line for line in plan.splitlines() if "BatchScan" in line)
     assert "value" not in scan
     assert read(spark, OURS, bootstrap, mixed).count() == 3000
+
+
+#: Of `mixed`, whose record i has offset i // 3 and second i: a condition, and how many records are left to read.
+FILTERS = {
+    "partition = 1": 1000,
+    "partition IN (0, 2) AND offset < 10": 20,
+    "offset BETWEEN 990 AND 2000 AND key IS NOT NULL": 30,
+    "offset = 7 OR partition = 0 AND offset > 990": 1 + 1 + 993,
+    "partition = 0 AND offset >= 990 OR partition = 1 AND offset <= 4": 15,
+    "timestamp >= timestamp_millis(1700002985000)": 15,
+    "timestamp > timestamp_millis(1700002985000) AND partition >= 1 AND value IS NOT NULL": 10,
+    "timestamp = timestamp_micros(1700002985000000)": 15,
+    "timestamp < timestamp_millis(1700000010000)": 3000,
+    "topic = 'another'": 0,
+    "timestamp > timestamp_millis(1700009999000)": 0,
+    "offset > 989.5 AND partition < 2L": 20,
+    "offset > 989.5D": 3000,
+}
+
+
+@pytest.mark.parametrize("condition", FILTERS)
+def test_filters_read_less_and_give_the_same(spark: SparkSession, bootstrap: str, mixed: str, condition: str) -> None:
+    """The rows of Spark's source under the same condition, out of fewer records."""
+    ours = read(spark, OURS, bootstrap, mixed).where(condition)
+    found = sorted(ours.collect(), key=lambda row: (row.partition, row.offset))
+    assert found == rows(read(spark, SPARKS, bootstrap, mixed).where(condition))
+    assert scan_metric(ours, "rowsRead") == FILTERS[condition]
+    counted = read(spark, OURS, bootstrap, mixed, minPartitions=5).where(condition)
+    assert counted.count() == len(found)
+
+
+def test_times_that_go_back_lose_no_record(spark: SparkSession, bootstrap: str) -> None:
+    """Producers give the times: a later record may be older. Only what is before the first match is not read."""
+    topic = kafka.new_topic(bootstrap, "times")
+    producer = Producer({"bootstrap.servers": bootstrap})
+    seconds = [5, 1, 9, 2, 8, 3, 7, 4, 6, 0]
+    for second in seconds:
+        producer.produce(topic, value=b"x", timestamp=1_700_000_000_000 + 1000 * second)
+        assert producer.flush(30) == 0, "a batch of its own"
+    for second in range(11):
+        for operator in (">=", ">", "=", "<", "<="):
+            condition = f"timestamp {operator} timestamp_millis({1_700_000_000_000 + 1000 * second})"
+            ours = read(spark, OURS, bootstrap, topic).where(condition).select("offset", "timestamp")
+            wanted = [i for i, of in enumerate(seconds) if _holds(of, operator, second)]
+            assert sorted(row.offset for row in ours.collect()) == wanted, condition
+            if operator == ">=":
+                assert scan_metric(ours, "rowsRead") == (len(seconds) - wanted[0] if wanted else 0)
+
+
+def _holds(left: int, operator: str, right: int) -> bool:
+    return {">=": left >= right, ">": left > right, "=": left == right, "<": left < right, "<=": left <= right}[
+        operator
+    ]
+
+
+def test_filters_hold_in_a_stream_too(spark: SparkSession, bootstrap: str, mixed: str, tmp_path: Path) -> None:
+    """Spark hands a stream no filters: all records are read, and Spark sieves them."""
+    condition = "partition = 1 AND offset >= 990 AND timestamp > timestamp_millis(1700002980000)"
+    query = write_available(stream(spark, OURS, bootstrap, mixed).where(condition), tmp_path)
+    assert rows_read(query) == 3000
+    found = rows(spark.read.parquet(str(tmp_path / "out")))
+    assert found
+    assert found == rows(read(spark, SPARKS, bootstrap, mixed).where(condition))
 
 
 @pytest.mark.parametrize("limit", [None, 700])

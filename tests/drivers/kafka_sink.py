@@ -29,7 +29,8 @@ def failing_once(marker: str) -> object:
             raise RuntimeError("injected")
         return value
 
-    return udf(pass_on, BinaryType())
+    # By pickle: with Arrow, Spark 4.2.0 hangs over any source of columns (pythonUDF.columnarInput).
+    return udf(pass_on, BinaryType(), useArrow=False)
 
 
 def copied(spark: SparkSession, arguments: argparse.Namespace) -> DataFrame:

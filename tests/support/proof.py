@@ -54,6 +54,14 @@ def assert_native_plan(df: DataFrame, *, operators: int = 1) -> str:
     return text
 
 
+def scan_metric(df: DataFrame, name: str) -> int:
+    """A metric of the scan in the plan that `collect` has run; the plan has one scan and no exchange."""
+    plan = df._jdf.queryExecution().executedPlan()
+    while plan.children().nonEmpty():
+        plan = plan.children().head()
+    return int(plan.metrics().apply(name).value())
+
+
 def _status_store(spark: SparkSession) -> Any:
     store = spark._jsparkSession.sharedState().statusStore()
     # The listener bus is asynchronous: let it deliver what has happened so far.

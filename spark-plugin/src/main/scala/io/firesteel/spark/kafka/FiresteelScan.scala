@@ -1,7 +1,9 @@
 package io.firesteel.spark.kafka
 
 import io.firesteel.spark.bridge.NativeProducer
+import io.firesteel.spark.kafka.pushdown.RecordFilter
 import org.apache.spark.sql.SparkSession
+import org.apache.spark.sql.connector.expressions.filter.Predicate
 import org.apache.spark.sql.connector.metric.CustomMetric
 import org.apache.spark.sql.connector.read._
 import org.apache.spark.sql.connector.read.streaming.MicroBatchStream
@@ -10,26 +12,40 @@ import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
 import scala.jdk.CollectionConverters._
 
-/** Takes what the query wants of the table's columns. */
+/** Takes what the query wants of the table's columns and, in a batch read, of its records. Spark asks no stream. */
 private[kafka] final class FiresteelScanBuilder(content: Content, options: CaseInsensitiveStringMap)
     extends ScanBuilder
+    with SupportsPushDownV2Filters
     with SupportsPushDownRequiredColumns {
   private var wanted = content.schema
+  private var filter = RecordFilter.none
+
+  /** All of them are left to Spark too: they narrow what is read and are not promised. */
+  override def pushPredicates(predicates: Array[Predicate]): Array[Predicate] = {
+    if (content.isOfRecords) filter = RecordFilter.of(predicates)
+    predicates
+  }
+
+  override def pushedPredicates(): Array[Predicate] = filter.pushed
 
   override def pruneColumns(required: StructType): Unit = {
     wanted = content.only(required.fieldNames.toSet)
   }
 
-  override def build(): Scan = new FiresteelScan(content, wanted, options)
+  override def build(): Scan = new FiresteelScan(content, wanted, options, filter)
 }
 
 /** A read of the table, batch or streaming. What it prints names no option that could hold a secret. */
-private[kafka] final class FiresteelScan(content: Content, wanted: StructType, options: CaseInsensitiveStringMap)
+private[kafka] final class FiresteelScan(
+    content: Content,
+    wanted: StructType,
+    options: CaseInsensitiveStringMap,
+    val filter: RecordFilter)
     extends Scan {
   lazy val plan: ReadPlan = content.plan(wanted)
 
   /** The same scan with some of its columns. */
-  def narrowed(names: Set[String]): FiresteelScan = new FiresteelScan(content, content.only(names), options)
+  def narrowed(names: Set[String]): FiresteelScan = new FiresteelScan(content, content.only(names), options, filter)
 
   private def spark = SparkSession.active
 
@@ -38,7 +54,10 @@ private[kafka] final class FiresteelScan(content: Content, wanted: StructType, o
 
   override def readSchema(): StructType = wanted
 
-  override def description(): String = s"firesteel ${Subscription.of(new SourceText(options))}: ${plan.description}"
+  override def description(): String = {
+    val narrowed = if (filter.pushed.isEmpty) "" else s", $filter"
+    s"firesteel ${Subscription.of(new SourceText(options))}: ${plan.description}$narrowed"
+  }
 
   override def toString: String = description()
 
@@ -46,7 +65,7 @@ private[kafka] final class FiresteelScan(content: Content, wanted: StructType, o
 
   override def supportedCustomMetrics(): Array[CustomMetric] = ReadMetrics.supported
 
-  override def toBatch: Batch = new FiresteelBatch(SourceOptions.of(options, streaming = false), plan, tasks)
+  override def toBatch: Batch = new FiresteelBatch(SourceOptions.of(options, streaming = false), plan, filter, tasks)
 
   override def toMicroBatchStream(checkpoint: String): MicroBatchStream =
     new FiresteelMicroBatchStream(
@@ -58,8 +77,9 @@ private[kafka] final class FiresteelScan(content: Content, wanted: StructType, o
     )
 }
 
-/** Everything between two places, once. */
-private[kafka] final class FiresteelBatch(options: SourceOptions, plan: ReadPlan, tasks: Int) extends Batch {
+/** Everything between two places that the filter may let through, once. */
+private[kafka] final class FiresteelBatch(options: SourceOptions, plan: ReadPlan, filter: RecordFilter, tasks: Int)
+    extends Batch {
 
   /** Resolved once, so that planning twice reads the same. */
   private lazy val partitions: Array[RangesPartition] = {
@@ -75,8 +95,10 @@ private[kafka] final class FiresteelBatch(options: SourceOptions, plan: ReadPlan
           )
         }
       }
-      val ranges = OffsetRange.between(from, until, reader.earliest, options.limits.failOnDataLoss)
-      Planning.partitions(ranges, until.keys.toSeq, options, tasks)
+      val all = OffsetRange.between(from, until, reader.earliest, options.limits.failOnDataLoss)
+      val ranges = filter.narrow(all, reader.atOrAfter)
+      // No batch comes after this one, so the tasks share what there is to read.
+      Planning.partitions(ranges, ranges.map(_.tp), options, tasks)
     } finally reader.close()
   }
 

@@ -79,6 +79,13 @@ private[kafka] final class OffsetReader(options: SourceOptions) extends AutoClos
     }
   }
 
+  /** The first records at or after times, in milliseconds; where there is none, the ends of before the question. */
+  def atOrAfter(times: Map[TopicPartition, Long]): Map[TopicPartition, Long] = {
+    // Asked first: a record that comes between the questions is behind the end.
+    val ends = offsets(times.map { case (tp, _) => tp -> Bound.Latest })
+    offsets(times).map { case (tp, offset) => tp -> offset.orElse(ends.get(tp).flatten).getOrElse(0L) }
+  }
+
   /** Copies offsets to a consumer group, for tools that show a group's lag. */
   def mirror(group: String, offsets: Map[TopicPartition, Long]): Unit = {
     val _ = ask("mirror") { node =>

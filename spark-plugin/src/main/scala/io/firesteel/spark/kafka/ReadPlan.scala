@@ -1,10 +1,10 @@
 package io.firesteel.spark.kafka
 
-import com.fasterxml.jackson.databind.ObjectMapper
 import io.firesteel.spark.{Firesteel, FiresteelAnalysisException}
 import io.firesteel.spark.bridge.{FiresteelException, NativeCalls}
 import io.firesteel.spark.exec.ModelRef
 import io.firesteel.spark.kafka.deadletter.DeadLetterOptions
+import io.firesteel.spark.kafka.value.{Decoded, ValueFormat}
 import io.firesteel.spark.resolve.{PipelineSource, Prepared}
 import org.apache.spark.SparkContext
 import org.apache.spark.sql.types._
@@ -33,8 +33,11 @@ private[kafka] final case class ReadPlan(
 }
 
 /** Where the columns come from, before it is known which are wanted. */
-private[kafka] sealed trait Content {
+private[kafka] trait Content {
   def schema: StructType
+
+  /** Whether the columns are those of Kafka's records, so that `offset` is the record's and no field of a value. */
+  def isOfRecords: Boolean = false
 
   /** Some of the columns, in their order. */
   def only(names: Set[String]): StructType = StructType(schema.filter(field => names(field.name)))
@@ -59,7 +62,7 @@ private[kafka] object Content {
   )
 
   /** What a pipeline is fed with: the value, and where it came from for rejected rows. */
-  private val Fed = Seq("value", "topic", "partition", "offset")
+  val Fed: Seq[String] = Seq("value", "topic", "partition", "offset")
 
   def of(text: SourceText, sc: => SparkContext): Content =
     // A writer's options: Spark asks a table for its columns before it writes to it.
@@ -74,81 +77,30 @@ private[kafka] object Content {
     (text.get("schema"), text.get("pipeline")) match {
       case (Some(_), Some(_)) =>
         throw new WrongSourceOption("schema and pipeline: give only one of them; a pipeline file has its own schema")
-      case (Some(ddl), None) => new Decoded(ddl, text.get("valueFormat").map(_.trim.toLowerCase).getOrElse("json"))
       case (None, Some(file)) =>
-        if (text.get("valueFormat").isDefined) {
-          throw new WrongSourceOption("valueFormat belongs to schema; a pipeline file says its own input.format")
+        ValueFormat.firstOf(text).foreach { name =>
+          throw new WrongSourceOption(s"$name and pipeline exclude each other: a pipeline file says its own input")
         }
         new Piped(file, sc)
-      case (None, None) =>
-        text.get("valueFormat").foreach { _ =>
-          throw new WrongSourceOption("valueFormat belongs to schema, which is missing")
+      case (ddl, None) if ddl.isDefined || ValueFormat.saysColumns(text) =>
+        new Decoded(ddl, ValueFormat.of(text), sc.hadoopConfiguration)
+      case _ =>
+        ValueFormat.firstOf(text).foreach { name =>
+          val owner = if (name == ValueFormat.Name) "schema" else ValueFormat.Name
+          throw new WrongSourceOption(s"$name belongs to $owner, which is missing")
         }
         new Records(text.boolean("includeHeaders").getOrElse(false))
     }
 
-  private val mapper = new ObjectMapper()
-
-  private def records(wanted: StructType): ReadPlan =
+  /** Nothing but columns of the records. */
+  def records(wanted: StructType): ReadPlan =
     ReadPlan(wanted.fieldNames.toSeq, "", wanted, wanted, Seq.empty, wanted.fieldNames.mkString(", "))
 
   /** The columns that Spark's own source has. */
   private final class Records(headers: Boolean) extends Content {
     override val schema: StructType = StructType(RecordFields ++ (if (headers) Seq(Headers) else Seq.empty))
+    override val isOfRecords: Boolean = true
     override def plan(wanted: StructType): ReadPlan = records(wanted)
-  }
-
-  /** The value decoded by a schema. */
-  private final class Decoded(ddl: String, format: String) extends Content {
-    private val declared =
-      try StructType.fromDDL(ddl)
-      catch {
-        case e: Exception =>
-          throw new WrongSourceOption(s"schema: ${e.getMessage.linesIterator.find(_.nonEmpty).getOrElse("")}")
-      }
-    private val all = prepare(_ => true)
-    override val schema: StructType = all.output
-
-    /**
-     * Only the wanted columns are decoded, so a bad value in another one rejects nothing; if `_rejected` is wanted, all
-     * are. So are those of CSV, whose fields are known by their places.
-     */
-    override def plan(wanted: StructType): ReadPlan =
-      if (wanted.isEmpty) records(wanted)
-      else {
-        val names = wanted.fieldNames.toSet
-        val whole = format == "csv" || names(Firesteel.RejectedColumn)
-        val prepared = if (whole) all else prepare(names)
-        ReadPlan(Fed, prepared.call, prepared.output, wanted, Seq.empty, s"$format: ${wanted.toDDL}")
-      }
-
-    /** A pipeline that does nothing but decode the leaves that are wanted, each named by its path. */
-    private def prepare(isWanted: String => Boolean): Prepared = checked {
-      val kept = wantedOf("", declared, isWanted)
-      val root = mapper.createObjectNode().put("name", "source")
-      root.putObject("input").put("format", format).put("schema", kept.toDDL)
-      val output = root.putArray("output")
-      leaves("", kept).foreach(output.add)
-      val yaml = mapper.writeValueAsString(root)
-      Prepared.parse(NativeCalls.preparePipeline(yaml, "the option schema", Array.empty, false))
-    }
-
-    private def leaves(prefix: String, fields: StructType): Seq[String] = fields.toSeq.flatMap { field =>
-      field.dataType match {
-        case inner: StructType => leaves(s"$prefix${field.name}.", inner)
-        case _ => Seq(prefix + field.name)
-      }
-    }
-
-    private def wantedOf(prefix: String, fields: StructType, isWanted: String => Boolean): StructType =
-      StructType(fields.flatMap { field =>
-        field.dataType match {
-          case inner: StructType =>
-            val kept = wantedOf(s"$prefix${field.name}.", inner, isWanted)
-            if (kept.isEmpty) None else Some(field.copy(dataType = kept))
-          case _ => Some(field).filter(_ => isWanted(prefix + field.name))
-        }
-      })
   }
 
   /** The value through a pipeline file. */

@@ -4,6 +4,7 @@ import java.util.concurrent.TimeUnit
 
 import io.firesteel.spark.job.Nearest
 import io.firesteel.spark.kafka.deadletter.DeadLetterOptions
+import io.firesteel.spark.kafka.value.ValueFormat
 import org.apache.spark.network.util.JavaUtils
 import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
@@ -100,14 +101,13 @@ private[kafka] object SourceOptions {
     "fetchOffset.numRetries",
     "fetchOffset.retryIntervalMs",
     "schema",
-    "valueFormat",
     "pipeline",
     "batchRows",
     "batchBytes",
     "maxWait",
     "prefetchBytes",
     "mirrorGroup"
-  ) ++ DeadLetterOptions.names
+  ) ++ ValueFormat.names ++ DeadLetterOptions.names
 
   /** What Spark itself adds to a reader's options. */
   private val sparks = Set("path", "paths", "sourceid", "sourcename", "name")

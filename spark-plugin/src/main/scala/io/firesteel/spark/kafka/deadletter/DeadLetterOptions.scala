@@ -1,6 +1,7 @@
 package io.firesteel.spark.kafka.deadletter
 
 import io.firesteel.spark.kafka.transaction.TransactionSettings
+import io.firesteel.spark.kafka.value.ValueFormat
 import io.firesteel.spark.kafka.{ClientConfig, KafkaOptions, SourceText, Subscription, WrongSourceOption}
 
 /**
@@ -49,9 +50,9 @@ private[kafka] object DeadLetterOptions {
       None
     case Some("") => throw new WrongSourceOption(s"$Topic names no topic")
     case Some(topic) =>
-      if (text.get("schema").isEmpty && text.get("pipeline").isEmpty) {
+      if (text.get("schema").isEmpty && text.get("pipeline").isEmpty && !ValueFormat.saysColumns(text)) {
         throw new WrongSourceOption(
-          s"$Topic belongs to schema or pipeline: without them records come as they are, and none is rejected"
+          s"$Topic belongs to schema, pipeline, or valueFormat avro or protobuf: without them records come as they are, and none is rejected"
         )
       }
       def name(option: String, default: String): String = text.get(option).map(_.trim) match {
