@@ -23,7 +23,7 @@ cat > "$out/rustc" <<'WRAPPER'
 # here and not for Cargo: build scripts of many crates watch it, and all of them would be built anew.
 rustc=$1
 shift
-RUSTC_BOOTSTRAP=1 exec "$rustc" "$@" -Zsanitizer=address -Cforce-frame-pointers=yes
+RUSTC_BOOTSTRAP=1 exec "$rustc" "$@" -Zsanitizer=address -Cforce-frame-pointers=yes --cfg sanitized
 WRAPPER
 chmod +x "$out/rustc"
 

@@ -12,7 +12,7 @@ use crate::{Failure, PATIENCE, Read};
 
 /// As the source's defaults, with batches of any size in bytes.
 const BATCH_BYTES: usize = 32 << 20;
-const PREFETCH_BYTES: usize = 16 << 20;
+const PREFETCH_BYTES: usize = 8 << 20;
 
 /// One thread's share of a topic.
 pub(crate) struct Share(ReadRequest);

@@ -13,7 +13,7 @@ pub(crate) struct Buffers(Mutex<Vec<Vec<u8>>>);
 
 impl Buffers {
     /// More are not kept: one is being filled while others are read.
-    const KEPT: usize = 4;
+    const KEPT: usize = 2;
 
     pub(crate) fn take(&self) -> Vec<u8> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()

@@ -172,7 +172,7 @@ private[kafka] object SourceOptions {
         maxWaitMillis = text.millis("maxWait").getOrElse(100L),
         patienceMillis = text.long("kafkaConsumer.pollTimeoutMs", 1)
           .getOrElse(TimeUnit.SECONDS.toMillis(DefaultPatience)),
-        prefetchBytes = text.bytes("prefetchBytes").getOrElse(16L << 20).max(1L << 16),
+        prefetchBytes = text.bytes("prefetchBytes").getOrElse(8L << 20).max(1L << 16),
         failOnDataLoss = text.boolean("failOnDataLoss").getOrElse(true)
       )
     )
