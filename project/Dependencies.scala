@@ -6,7 +6,13 @@ object Dependencies {
   val onnxRuntimeVersion = "1.29.0"
 
   /** Renamed and put into our jar, see ShadedKafka: it has the transactions of KIP-890. */
-  val kafkaClient: ModuleID = "org.apache.kafka" % "kafka-clients" % "4.4.0"
+  private val kafkaClient: ModuleID = "org.apache.kafka" % "kafka-clients" % "4.4.0"
+
+  /** What that client reads the tokens of OAUTHBEARER with. */
+  private val jose4j: ModuleID = "org.bitbucket.b_c" % "jose4j" % "0.9.6"
+
+  /** Renamed and put into our jar. */
+  val shaded: Seq[ModuleID] = Seq(kafkaClient, jose4j)
 
   /**
    * Spark is there at run time, and brings every library that we use. Arrow's is not among them: both ends of the

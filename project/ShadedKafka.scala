@@ -10,38 +10,46 @@ import sbt._
  */
 object ShadedKafka extends AutoPlugin {
   object autoImport {
-    val shadedKafka = taskKey[File]("Kafka's client jar with its packages below io.firesteel.shaded.kafka")
+    val shadedKafka = taskKey[Seq[File]]("Kafka's client and what it reads tokens with, below io.firesteel.shaded")
   }
   import autoImport._
 
   private val Shaded = config("shaded").hide
 
+  private val names = Seq(
+    "org.apache.kafka.**" -> "io.firesteel.shaded.kafka.@1",
+    "org.jose4j.**" -> "io.firesteel.shaded.jose4j.@1"
+  )
+
   override lazy val projectSettings: Seq[Setting[_]] = Seq(
     ivyConfigurations += Shaded,
-    libraryDependencies += (Dependencies.kafkaClient % Shaded).intransitive(),
+    libraryDependencies ++= Dependencies.shaded.map(module => (module % Shaded).intransitive()),
     shadedKafka := {
-      val original = update.value.select(configurationFilter(Shaded.name)).filter(_.getName.endsWith(".jar")) match {
-        case Seq(jar) => jar
-        case other => throw new MessageOnlyException(s"shadedKafka: one jar expected, not ${other.mkString(", ")}")
+      val originals = update.value.select(configurationFilter(Shaded.name)).filter(_.getName.endsWith(".jar"))
+      if (originals.size != Dependencies.shaded.size) {
+        throw new MessageOnlyException(s"shadedKafka: other jars than expected: ${originals.mkString(", ")}")
       }
-      val renamed = target.value / "shaded" / s"shaded-${original.getName}"
-      if (!renamed.isFile) {
-        val part = renamed.getParentFile / s".${renamed.getName}.part"
-        IO.createDirectory(renamed.getParentFile)
-        val rules = Seq(ShadeRule.rename("org.apache.kafka.**" -> "io.firesteel.shaded.kafka.@1").inAll)
-        Shader.shadeFile(rules, original.toPath, part.toPath, false, true, true, false)
-        IO.move(part, renamed)
+      originals.map { original =>
+        // Other names make other jars: one of before is not taken for them.
+        val renamed = target.value / s"shaded-${names.hashCode.toHexString}" / original.getName
+        if (!renamed.isFile) {
+          val part = renamed.getParentFile / s".${renamed.getName}.part"
+          IO.createDirectory(renamed.getParentFile)
+          val rules = names.map(ShadeRule.rename(_).inAll)
+          Shader.shadeFile(rules, original.toPath, part.toPath, false, true, true, false)
+          IO.move(part, renamed)
+        }
+        renamed
       }
-      renamed
     },
-    Compile / unmanagedJars += Attributed.blank(shadedKafka.value),
-    Test / unmanagedJars += Attributed.blank(shadedKafka.value)
+    Compile / unmanagedJars ++= shadedKafka.value.map(Attributed.blank),
+    Test / unmanagedJars ++= shadedKafka.value.map(Attributed.blank)
   )
 
   /** The classes and resources that go into our jar. */
-  def contents(jar: File, folder: File): Seq[(File, String)] = {
+  def contents(jars: Seq[File], folder: File): Seq[(File, String)] = {
     IO.delete(folder)
-    IO.unzip(jar, folder, (name: String) => name.startsWith("io/firesteel/shaded/"))
+    jars.foreach(IO.unzip(_, folder, (name: String) => name.startsWith("io/firesteel/shaded/")))
     (folder ** "*").get.filter(_.isFile).flatMap(file => IO.relativize(folder, file).map(file -> _))
   }
 }

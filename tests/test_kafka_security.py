@@ -75,6 +75,22 @@ def test_a_batch_reads_everything(
     assert read_records(df) == in_order(RECORDS)
 
 
+@pytest.mark.parametrize("name", ["tls-jks", "mtls-pem-encrypted", "scram-sha-512", "oauthbearer"])
+@pytest.mark.parametrize("exactly_once", ["false", "true"])
+def test_the_sink_writes_everything(
+    spark: SparkSession, secured_broker: Broker, topic: str, name: str, exactly_once: str, tmp_path: Path
+) -> None:
+    access = secured_broker.access(name)
+    copy = new_topic(secured_broker.bootstrap, "guarded-copy", partitions=PARTITIONS)
+    rows = spark.readStream.format("firesteel").options(**options(access, topic)).load().select("key", "value")
+    writer = rows.writeStream.format("firesteel").options(**access.spark()).option("topic", copy)
+    writer = writer.option("exactlyOnce", exactly_once).option("kafka.transaction.timeout.ms", "60000")
+    query = writer.trigger(availableNow=True).option("checkpointLocation", str(tmp_path / "checkpoint")).start()
+    assert query.awaitTermination(60)
+    written = spark.read.format("firesteel").options(**options(access, copy)).load().select("key", "value").collect()
+    assert sorted((bytes(r.key), bytes(r.value)) for r in written) == sorted((r.key, r.value) for r in RECORDS)
+
+
 @pytest.mark.parametrize("name", ["mtls-pem-inline", "scram-sha-512", "oauthbearer"])
 def test_a_stream_reads_everything(
     spark: SparkSession, secured_broker: Broker, topic: str, source: str, name: str, tmp_path: Path

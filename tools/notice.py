@@ -25,7 +25,10 @@ The jar bundles the following software.
    Copyright The OpenTelemetry Authors. Apache License, Version 2.0.
    Copyright Google Inc. BSD 3-Clause License.
 
-4. The Rust standard library, and these Rust crates, compiled into libfiresteel.so:
+4. jose4j 0.9.6 (packages renamed to io.firesteel.shaded.jose4j)
+   Copyright Brian Campbell. Apache License, Version 2.0.
+
+5. The Rust standard library, and these Rust crates, compiled into libfiresteel.so:
 
 """
 

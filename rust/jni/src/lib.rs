@@ -28,4 +28,4 @@ mod session;
 /// the process. Under the sanitizer its own allocator stays.
 #[cfg(not(sanitized))]
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

@@ -10,11 +10,11 @@
 //!
 //! Every entry may be called from any attached thread. A stale handle is a `FiresteelException`.
 
-use jni::objects::{JClass, JLongArray, JObjectArray, JString};
+use jni::objects::{JClass, JLongArray, JString};
 use jni::sys::{jint, jlong};
 use jni::{Env, NativeMethod, native_method};
 
-use crate::entries::{text, texts};
+use crate::entries::text;
 use crate::error::BridgeError;
 use crate::handle::Handle;
 use crate::policy::ThrowTyped;
@@ -34,46 +34,33 @@ macro_rules! entry {
     };
 }
 
-entry!(fn check(names: JString[], values: JString[], topic: JString, limit_millis: jlong) -> jint);
-entry!(fn open(names: JString[], values: JString[], layout: JString, input: JString) -> Handle);
+entry!(fn check(settings: JString, topic: JString, limit_millis: jlong) -> jint);
+entry!(fn open(settings: JString, layout: JString, input: JString) -> Handle);
 entry!(fn open_json(layout: JString, input: JString) -> Handle);
 entry!(fn send(handle: Handle, input: jlong));
 entry!(fn flush(handle: Handle, into: jlong[]));
 entry!(fn cancel(handle: Handle));
 entry!(fn close(handle: Handle));
 
-fn properties<'local>(
-    env: &mut Env<'local>,
-    names: &JObjectArray<'local, JString<'local>>,
-    values: &JObjectArray<'local, JString<'local>>,
-) -> Entry<Vec<(String, String)>> {
-    let names = texts(env, names)?;
-    Ok(names.into_iter().zip(texts(env, values)?).collect())
-}
-
 fn check<'local>(
     env: &mut Env<'local>,
     _: JClass<'local>,
-    names: JObjectArray<'local, JString<'local>>,
-    values: JObjectArray<'local, JString<'local>>,
+    settings: JString<'local>,
     topic: JString<'local>,
     limit_millis: jlong,
 ) -> Entry<jint> {
-    let properties = properties(env, &names, &values)?;
-    let partitions = producing::check(properties, &text(env, &topic)?, limit_millis.unsigned_abs())?;
+    let partitions = producing::check(&text(env, &settings)?, &text(env, &topic)?, limit_millis.unsigned_abs())?;
     Ok(jint::try_from(partitions).unwrap_or(jint::MAX))
 }
 
 fn open<'local>(
     env: &mut Env<'local>,
     _: JClass<'local>,
-    names: JObjectArray<'local, JString<'local>>,
-    values: JObjectArray<'local, JString<'local>>,
+    settings: JString<'local>,
     layout: JString<'local>,
     input: JString<'local>,
 ) -> Entry<Handle> {
-    let properties = properties(env, &names, &values)?;
-    producing::open(properties, &text(env, &layout)?, &text(env, &input)?)
+    producing::open(&text(env, &settings)?, &text(env, &layout)?, &text(env, &input)?)
 }
 
 fn open_json<'local>(

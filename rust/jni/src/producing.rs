@@ -30,16 +30,21 @@ pub(crate) fn open_count() -> usize {
     WRITERS.count()
 }
 
-/// Opens a writer; `layout` is a [`Layout`] in JSON, `input` the batches' columns in DDL.
-pub(crate) fn open(properties: Vec<(String, String)>, layout: &str, input: &str) -> Result<Handle, BridgeError> {
-    let writer = Writer::open(&Settings::new(properties), parsed(layout)?)?;
+/// Opens a writer; `settings` are a client's in JSON, `layout` is a [`Layout`] in JSON, `input` the batches' columns in DDL.
+pub(crate) fn open(settings: &str, layout: &str, input: &str) -> Result<Handle, BridgeError> {
+    let writer = Writer::open(&client(settings)?, parsed(layout)?)?;
     let input = schema_of(input)?;
     Ok(WRITERS.open(Producing { writer: Mutex::new(writer), input, cancelled: AtomicBool::new(false) }))
 }
 
 /// Asks the brokers for a topic; gives its number of partitions.
-pub(crate) fn check(properties: Vec<(String, String)>, topic: &str, limit_millis: u64) -> Result<usize, BridgeError> {
-    Ok(producer::check_topic(&Settings::new(properties), topic, Duration::from_millis(limit_millis))?)
+pub(crate) fn check(settings: &str, topic: &str, limit_millis: u64) -> Result<usize, BridgeError> {
+    Ok(producer::check_topic(&client(settings)?, topic, Duration::from_millis(limit_millis))?)
+}
+
+/// The text may hold secrets: an error tells none of it.
+fn client(settings: &str) -> Result<Settings, BridgeError> {
+    serde_json::from_str(settings).map(Settings::new).map_err(|_| internal("settings of a client that are none"))
 }
 
 fn parsed(layout: &str) -> Result<Layout, BridgeError> {

@@ -1,10 +1,10 @@
 //! librdkafka's properties for one producer: what the user set over what suits a stream.
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+
+use crate::settings::{ClientSettings, Secret};
 
 /// Defaults: order and no duplicates from the client's own retries, keys to partitions as Java has it, batches that
 /// fill under load and wait 5 ms otherwise, 64 MiB of records in memory at most, Kafka's own two minutes for delivery.
@@ -28,45 +28,44 @@ const ALIASES: [(&str, &str); 3] = [
     ("request.required.acks", "acks"),
 ];
 
-/// A producer's properties, ordered, so that equal ones are equal. Any may be a secret: only names are ever shown.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Settings(BTreeMap<String, String>);
-
-impl fmt::Debug for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
-    }
-}
+/// A producer's settings; equal ones share a producer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Settings(ClientSettings);
 
 impl Settings {
-    /// Adds the defaults to librdkafka properties.
-    pub fn new(properties: impl IntoIterator<Item = (String, String)>) -> Self {
-        let mut all: BTreeMap<String, String> = properties
-            .into_iter()
-            .map(|(name, value)| {
-                let known = ALIASES.iter().find(|(alias, _)| *alias == name);
-                (known.map_or(name, |(_, other)| (*other).to_owned()), value)
-            })
-            .collect();
-        if all.get("acks").is_some_and(|acks| !matches!(acks.as_str(), "all" | "-1")) {
-            all.entry("enable.idempotence".to_owned()).or_insert_with(|| "false".to_owned());
+    /// Adds the defaults to a client's settings.
+    pub fn new(mut client: ClientSettings) -> Self {
+        for (alias, name) in ALIASES {
+            if let Some(value) = client.properties.remove(alias) {
+                client.properties.insert(name.to_owned(), value);
+            }
+        }
+        let default = |client: &mut ClientSettings, name: &str, value: &str| {
+            client.properties.entry(name.to_owned()).or_insert_with(|| Secret::new(value));
+        };
+        if client.get("acks").is_some_and(|acks| !matches!(acks, "all" | "-1")) {
+            default(&mut client, "enable.idempotence", "false");
         }
         for (name, value) in DEFAULTS {
-            all.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+            default(&mut client, name, value);
         }
-        Self(all)
+        Self(client)
     }
 
     pub(super) fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
-        for (name, value) in &self.0 {
-            config.set(name, value);
+        for (name, value) in &self.0.properties {
+            config.set(name, value.reveal());
         }
         config
     }
 
+    pub(super) fn client(&self) -> &ClientSettings {
+        &self.0
+    }
+
     pub(super) fn servers(&self) -> &str {
-        self.0.get("bootstrap.servers").or_else(|| self.0.get("metadata.broker.list")).map_or("", String::as_str)
+        self.0.servers()
     }
 
     /// After this long the client gives a record up.
@@ -81,21 +80,26 @@ mod tests {
     use super::*;
 
     fn settings(pairs: &[(&str, &str)]) -> Settings {
-        Settings::new(pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())))
+        let properties = pairs.iter().map(|(n, v)| ((*n).to_owned(), Secret::new(*v))).collect();
+        Settings::new(ClientSettings { properties, oauth: None })
+    }
+
+    fn value<'a>(settings: &'a Settings, name: &str) -> &'a str {
+        settings.0.get(name).unwrap_or_default()
     }
 
     #[test]
     fn what_the_user_set_wins_also_under_another_name() {
         let set = settings(&[("queue.buffering.max.ms", "7"), ("message.timeout.ms", "9000")]);
-        assert_eq!(set.0["linger.ms"], "7");
+        assert_eq!(value(&set, "linger.ms"), "7");
         assert_eq!(set.delivery_timeout(), Duration::from_secs(9));
-        assert_eq!(set.0["enable.idempotence"], "true");
+        assert_eq!(value(&set, "enable.idempotence"), "true");
         assert_eq!(set, settings(&[("delivery.timeout.ms", "9000"), ("linger.ms", "7")]));
     }
 
     #[test]
     fn fewer_acknowledgements_mean_no_idempotence() {
-        assert_eq!(settings(&[("acks", "1")]).0["enable.idempotence"], "false");
-        assert_eq!(settings(&[("acks", "all")]).0["enable.idempotence"], "true");
+        assert_eq!(value(&settings(&[("acks", "1")]), "enable.idempotence"), "false");
+        assert_eq!(value(&settings(&[("acks", "all")]), "enable.idempotence"), "true");
     }
 }

@@ -1,16 +1,19 @@
 //! The producers of this process, one for each set of settings, and the thread that hears their acknowledgements.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::error::Error;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 
 use super::tally::Tally;
 use super::{ProduceError, Settings};
+use crate::context::Events;
 
 /// A producer that no task has used for so long is closed when the next task comes.
 const IDLE: Duration = Duration::from_secs(600);
@@ -19,40 +22,37 @@ const SETTLING: Duration = Duration::from_secs(3);
 /// Metadata is asked for in steps, so that a refused password is seen at once.
 const STEP: Duration = Duration::from_millis(500);
 
-/// Hears what librdkafka has to say: acknowledgements for the tallies, errors for later messages.
-#[derive(Default)]
+/// Hears acknowledgements for the tallies, and what else librdkafka has to say.
 pub(super) struct Context {
-    last_error: Mutex<Option<(RDKafkaErrorCode, String)>>,
+    events: Events,
 }
 
 impl Context {
-    fn last_error(&self) -> MutexGuard<'_, Option<(RDKafkaErrorCode, String)>> {
-        self.last_error.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// What the brokers say against who we are, if that is the trouble.
     fn refusal(&self) -> Option<String> {
-        let last = self.last_error();
-        let (code, reason) = last.as_ref()?;
-        matches!(code, RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL).then(|| reason.clone())
+        self.events.refused()
     }
 
-    /// `: the client's last complaint`, or nothing.
+    /// ` (last error: …)`, or nothing.
     fn complaint(&self) -> String {
-        self.last_error().as_ref().map_or_else(String::new, |(_, reason)| format!(" (last error: {reason})"))
+        let last = self.events.last_error();
+        if last.is_empty() { last } else { format!(" (last error: {last})") }
     }
 }
 
 impl ClientContext for Context {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.events.log(level, facility, message);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
-        log::warn!(target: "librdkafka", "{error}: {reason}");
-        if let Some(code) = error.rdkafka_error_code() {
-            let mut last = self.last_error();
-            // "All brokers are down" follows each refusal and says less.
-            if code != RDKafkaErrorCode::AllBrokersDown || last.is_none() {
-                *last = Some((code, reason.to_owned()));
-            }
-        }
+        self.events.error(error, reason);
+    }
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.events.generate_oauth_token(config)
     }
 }
 
@@ -124,7 +124,7 @@ pub(super) fn producer(settings: &Settings) -> Result<SharedProducer, ProduceErr
         }
         None => settings
             .client_config()
-            .create_with_context(Context::default())
+            .create_with_context(Context { events: Events::new(settings.client()) })
             .map(|producer: ThreadedProducer<Context>| {
                 let producer = Arc::new(producer);
                 table.insert(settings.clone(), Entry { producer: Arc::clone(&producer), used: Instant::now() });

@@ -7,11 +7,13 @@ use arrow::array::{ArrayRef, BinaryArray, StringArray};
 
 use super::*;
 use crate::producer::check_topic;
+use crate::settings::{ClientSettings, Secret};
 
 /// Nobody listens on port 1 of the loopback interface.
 fn unreachable_settings(more: &[(&str, &str)]) -> Settings {
     let pairs = [("bootstrap.servers", "127.0.0.1:1"), ("delivery.timeout.ms", "1000"), ("linger.ms", "0")];
-    Settings::new(pairs.iter().chain(more).map(|(n, v)| ((*n).to_owned(), (*v).to_owned())))
+    let properties = pairs.iter().chain(more).map(|(n, v)| ((*n).to_owned(), Secret::new(*v))).collect();
+    Settings::new(ClientSettings { properties, oauth: None })
 }
 
 fn layout(json: &str) -> Layout {

@@ -1,6 +1,5 @@
 package io.firesteel.spark.bridge;
 
-import java.util.Map;
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
 import org.apache.spark.sql.types.StructType;
 
@@ -15,15 +14,15 @@ public final class NativeProducer implements Cancellable {
   private final BatchWriter writer;
 
   /**
-   * @param properties librdkafka's, without prefix
+   * @param settings JSON: librdkafka's properties, and where tokens come from
    * @param layout JSON: which columns are what in a record
    * @param input the columns
    * @param ordinals where each of them stands in the rows
    */
   public NativeProducer(
-      Map<String, String> properties, String layout, StructType input, int[] ordinals, MemoryBudget budget) {
+      String settings, String layout, StructType input, int[] ordinals, MemoryBudget budget) {
     NativeLibrary.load();
-    long number = NativeProducerCalls.open(names(properties), values(properties), layout, input.toDDL());
+    long number = NativeProducerCalls.open(settings, layout, input.toDDL());
     handle = new NativeHandle(number, "NativeProducer", NativeProducerCalls::cancel);
     try {
       writer = new BatchWriter(input, ordinals, budget);
@@ -34,17 +33,9 @@ public final class NativeProducer implements Cancellable {
   }
 
   /** Asks the brokers for a topic; throws, with the reason, if it is not there or nobody answers in time. */
-  public static int check(Map<String, String> properties, String topic, long limitMillis) {
+  public static int check(String settings, String topic, long limitMillis) {
     NativeLibrary.load();
-    return NativeProducerCalls.check(names(properties), values(properties), topic, limitMillis);
-  }
-
-  private static String[] names(Map<String, String> properties) {
-    return properties.keySet().toArray(String[]::new);
-  }
-
-  private static String[] values(Map<String, String> properties) {
-    return properties.keySet().stream().map(properties::get).toArray(String[]::new);
+    return NativeProducerCalls.check(settings, topic, limitMillis);
   }
 
   public void append(SpecializedGetters row) {

@@ -8,15 +8,16 @@ final class NativeProducerCalls {
   private NativeProducerCalls() {}
 
   /** Asks the brokers for a topic, for at most so long; gives its number of partitions. */
-  static native int check(String[] names, String[] values, String topic, long limitMillis);
+  static native int check(String settings, String topic, long limitMillis);
 
   /**
-   * Opens a writer on the process's producer for these librdkafka properties.
+   * Opens a writer on the process's producer for these settings.
    *
+   * @param settings JSON: librdkafka's properties, and where tokens come from
    * @param layout JSON: which columns are what
    * @param input the columns that {@link #send} will be given, as DDL
    */
-  static native long open(String[] names, String[] values, String layout, String input);
+  static native long open(String settings, String layout, String input);
 
   /** Opens a runner for {@link Native#process} that gives each row's JSON in one binary column. */
   static native long openJson(String layout, String input);

@@ -97,9 +97,9 @@ private[spark] object ClientConfig {
         throw new WrongSourceOption(message.stripPrefix("WRONG_OPTION: "))
     }
 
-  /** What `ClientSettings` of the native side is read from. */
-  def settings(kafka: Map[String, String]): String = {
-    val properties = Map("properties" -> librdkafka(kafka).asJava)
+  /** What `ClientSettings` of the native side is read from; `defaults` hold where the user says nothing. */
+  def settings(kafka: Map[String, String], defaults: Map[String, String] = Map.empty): String = {
+    val properties = Map("properties" -> (defaults ++ librdkafka(kafka)).asJava)
     mapper.writeValueAsString((properties ++ oauth(kafka).map("oauth" -> _.asJava)).asJava)
   }
 

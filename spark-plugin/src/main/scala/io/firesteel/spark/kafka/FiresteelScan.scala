@@ -10,8 +10,6 @@ import org.apache.spark.sql.connector.read.streaming.MicroBatchStream
 import org.apache.spark.sql.types.StructType
 import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
-import scala.jdk.CollectionConverters._
-
 /** Takes what the query wants of the table's columns and, in a batch read, of its records. Spark asks no stream. */
 private[kafka] final class FiresteelScanBuilder(content: Content, options: CaseInsensitiveStringMap)
     extends ScanBuilder
@@ -108,7 +106,7 @@ private[kafka] final class FiresteelBatch(options: SourceOptions, plan: ReadPlan
   override def createReaderFactory(): PartitionReaderFactory = {
     options.deadLetters.foreach { letters =>
       // Once here, so that a wrong topic is not first met by the first rejected row.
-      val _ = NativeProducer.check(letters.librdkafka(options.kafka).asJava, letters.topic, FiresteelBatch.TopicMillis)
+      val _ = NativeProducer.check(letters.client(options.kafka), letters.topic, FiresteelBatch.TopicMillis)
     }
     new RangeReaderFactory("", options.kafka, plan, options.limits, options.deadLetters)
   }

@@ -26,8 +26,8 @@ private[kafka] final case class DeadLetterOptions(
     )
 
   /** What the producer of batch reads is made with. */
-  def librdkafka(kafka: KafkaOptions): Map[String, String] =
-    Map("message.max.bytes" -> DeadLetterOptions.MaxRecordBytes.toString) ++ ClientConfig.librdkafka(kafka.values)
+  def client(kafka: KafkaOptions): String =
+    ClientConfig.settings(kafka.values, Map("message.max.bytes" -> DeadLetterOptions.MaxRecordBytes.toString))
 }
 
 private[kafka] object DeadLetterOptions {

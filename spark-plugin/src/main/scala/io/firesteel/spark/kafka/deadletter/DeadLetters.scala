@@ -13,7 +13,6 @@ import org.apache.spark.sql.types.BinaryType
 import org.apache.spark.TaskContext
 
 import scala.collection.mutable
-import scala.jdk.CollectionConverters._
 
 /** A rejected record: where it came from, why it was rejected (headers in the form of `HeaderBytes`), its bytes. */
 private[kafka] final case class DeadLetter(
@@ -183,10 +182,15 @@ private final class AtLeastOnce(options: DeadLetterOptions, kafka: KafkaOptions)
   }
 
   private def open(): NativeProducer = {
-    val properties = options.librdkafka(kafka).asJava
     val columns = RecordColumns(parts, Some(options.topic), skipNulls = false)
     val producer =
-      new NativeProducer(properties, columns.layout, columns.input, parts.indices.toArray, TaskBudget.of(task))
+      new NativeProducer(
+        options.client(kafka),
+        columns.layout,
+        columns.input,
+        parts.indices.toArray,
+        TaskBudget.of(task)
+      )
     if (task != null) TaskRunners.closeWith(task, producer)
     opened = Some(producer)
     producer

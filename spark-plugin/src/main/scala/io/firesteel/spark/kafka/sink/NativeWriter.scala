@@ -30,7 +30,7 @@ private[sink] final class NativeWriter(columns: RecordColumns, options: SinkOpti
   private val task = TaskContext.get()
   private val projection = if (columns.ordinals.isDefined) None else Some(columns.projection)
   private val producer = new NativeProducer(
-    options.librdkafka,
+    options.client,
     columns.layout,
     columns.input,
     columns.ordinals.getOrElse(columns.parts.indices.toArray),

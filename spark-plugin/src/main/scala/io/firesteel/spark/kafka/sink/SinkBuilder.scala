@@ -89,7 +89,7 @@ private[kafka] object TopicCheck {
   private val checkedRuns = ConcurrentHashMap.newKeySet[String]()
 
   def now(options: SinkOptions): Unit = options.topic.foreach { topic =>
-    val _ = NativeProducer.check(options.librdkafka, topic, LimitMillis)
+    val _ = NativeProducer.check(options.client, topic, LimitMillis)
   }
 
   /** Once per run of a query; Spark keeps the run's id in the thread that plans its batches. */

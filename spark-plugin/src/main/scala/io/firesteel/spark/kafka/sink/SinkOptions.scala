@@ -32,8 +32,7 @@ private[kafka] final case class SinkOptions(
 ) {
 
   /** What the native producer is made with. */
-  def librdkafka: java.util.Map[String, String] =
-    ClientConfig.librdkafka(kafka.map { case (name, value) => name.stripPrefix("kafka.") -> value }).asJava
+  def client: String = ClientConfig.settings(kafka.map { case (name, value) => name.stripPrefix("kafka.") -> value })
 
   override def toString: String = s"SinkOptions(topic = ${topic.getOrElse("per row")}, $valueFormat, $exactlyOnce)"
 }

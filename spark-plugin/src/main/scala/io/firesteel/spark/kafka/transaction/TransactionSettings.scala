@@ -17,12 +17,17 @@ final case class TransactionSettings(kafka: Map[String, String], markerTopic: St
 
   def servers: String = kafka.getOrElse("kafka.bootstrap.servers", "")
 
-  /** Classes that a setting names (the JAAS modules above all) are under another name here. */
+  /**
+   * Classes that a setting names (the JAAS modules above all) are under another name here. The handler for tokens left
+   * the package `secured` with Kafka 4; most examples name the old place.
+   */
   private def own: Map[String, String] = kafka.map { case (name, value) =>
-    name.toLowerCase(Locale.ROOT).stripPrefix(Prefix) -> value.replace(Renamed, Shaded)
+    val here = value.replace(Renamed, Shaded).replace(".oauthbearer.secured.", ".oauthbearer.")
+    name.toLowerCase(Locale.ROOT).stripPrefix(Prefix) -> here
   }
 
   private def properties(defaults: Map[String, Any], forced: Map[String, Any]): Properties = {
+    own.get("sasl.oauthbearer.token.endpoint.url").foreach(TransactionSettings.allow)
     val properties = new Properties
     (defaults ++ own ++ forced).foreach { case (name, value) => properties.put(name, value.toString) }
     properties
@@ -73,6 +78,17 @@ object TransactionSettings {
   /** Where markers are, and what transactional ids begin with, unless options say otherwise. */
   val MarkerTopic = "firesteel-markers"
   val IdPrefix = "firesteel"
+
+  /** Where Kafka's client looks up which token endpoints it may ask, under the name that shading gives the property. */
+  private val AllowedUrls = Seq("io.firesteel.shaded", "kafka.sasl.oauthbearer.allowed.urls").mkString(".")
+
+  /** The user's own option names the endpoint, so it is allowed; the client asks for that twice. */
+  private def allow(url: String): Unit = synchronized {
+    val allowed = Option(System.getProperty(AllowedUrls)).toSeq.flatMap(_.split(",")).filter(_.nonEmpty)
+    if (!allowed.contains(url)) {
+      val _ = System.setProperty(AllowedUrls, (allowed :+ url).mkString(","))
+    }
+  }
 
   /** After this long a transaction that nobody ends is aborted: longer than a task, and readers wait for it at worst. */
   val TransactionTimeoutMs = 600000L
