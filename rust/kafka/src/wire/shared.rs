@@ -353,14 +353,23 @@ impl Shared {
         self.state().nodes.get(&id).cloned()
     }
 
-    /// Topics of partitions whose leader is not known; waits for some. `None` when all is over.
+    /// Every address to ask at: those of the user's, then those that a broker told.
+    pub(crate) fn addresses(&self) -> Vec<(String, u16)> {
+        let state = self.state();
+        let told = state.nodes.values().map(|node| (node.host.clone(), node.port));
+        self.options.bootstrap.iter().cloned().chain(told).collect()
+    }
+
+    /// Topics of partitions that nobody fetches, as their leader is not known or has no thread; waits for some. `None`
+    /// when all is over.
     pub(crate) fn lost_topics(&self) -> Option<Vec<Arc<str>>> {
         let mut state = self.state();
         loop {
             if state.stop {
                 return None;
             }
-            let unknown = state.slots.values().filter(|slot| slot.leader.is_none() && !slot.halted);
+            let attended = |node: Option<i32>| node.is_some_and(|node| state.brokers.contains_key(&node));
+            let unknown = state.slots.values().filter(|slot| !attended(slot.replica.or(slot.leader)) && !slot.halted);
             let mut topics: Vec<Arc<str>> = unknown.map(|slot| Arc::clone(&slot.topic)).collect();
             topics.sort_unstable();
             topics.dedup();
@@ -506,6 +515,18 @@ mod tests {
         assert!(shared.last_error().contains("NOT_LEADER_OR_FOLLOWER"));
         shared.lost(Some(1), &WireError::SHORT);
         assert_eq!(shared.lost_topics().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_nearer_replica_gets_a_thread() {
+        let (shared, _slots) = shared(&["a"], 1 << 20);
+        let wish = asked(&shared).wishes.remove(0);
+        let nearer =
+            Fetched { topic: "a", partition: 0, error: code::NONE, aborted: Vec::new(), preferred: 2, records: 0..0 };
+        shared.hear(&wish, &nearer, None);
+        assert_eq!(shared.lost_topics().unwrap(), [Arc::from("a")]);
+        assert_eq!(shared.metadata(&Metadata::default()), [2]);
+        assert_eq!(topics(&shared.work(2).unwrap()), ["a"]);
     }
 
     #[test]

@@ -61,10 +61,11 @@ fn pause(shared: &Shared, failures: u32) -> Duration {
     first.saturating_mul(1 << failures.min(10)).min(most).max(Duration::from_millis(10))
 }
 
-/// Asks one bootstrap server, another at each try.
+/// Asks one broker, another at each try.
 fn ask_metadata(shared: &Shared, topics: &[&str], tries: u32) -> Result<protocol::Metadata, WireError> {
     let options = &shared.options;
-    let (host, port) = &options.bootstrap[tries as usize % options.bootstrap.len()];
+    let addresses = shared.addresses();
+    let (host, port) = &addresses[tries as usize % addresses.len()];
     let told = |error| at(error, host, *port);
     let mut connection =
         Connection::open(host, *port, &options.client_id, &options.security, options.connect_patience).map_err(told)?;

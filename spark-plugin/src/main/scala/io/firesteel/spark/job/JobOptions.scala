@@ -98,6 +98,7 @@ object JobOptions {
       "Write rejected records as they came, the reason in headers, at least once."
     ),
     Known("progress-file", Some("FILE"), "Append one JSON line per micro-batch: rows, rejected by code, times, lag."),
+    Known("kafka-config", Some("FILE"), "Settings of the Kafka clients, a properties file: the place for passwords."),
     Known("query-name", Some("NAME"), "Name of the query in Spark's UI. Default: none."),
     Known("dry-run", None, "Check options, file, schema and models, show the plan, start nothing."),
     Known("help", None, "Show this.")
@@ -150,7 +151,8 @@ object JobOptions {
       progressFile = typed.get("progress-file"),
       queryName = typed.get("query-name"),
       dryRun = dryRun,
-      kafka = typed.filter { case (name, _) => name.startsWith(KafkaPrefix) }
+      kafka = typed.get("kafka-config").fold(Map.empty[String, String])(KafkaConfigFile.read(_, KafkaPrefix)) ++
+        typed.filter { case (name, _) => name.startsWith(KafkaPrefix) }
     )
     checkTogether(options)
     options

@@ -108,4 +108,17 @@ class JobOptionsSuite extends munit.FunSuite {
     val inHelp = "(?m)^  --([a-z-]+) ".r.findAllMatchIn(JobOptions.help).map(_.group(1)).toSet
     assertEquals(onPage, inHelp)
   }
+
+  test("settings of the Kafka clients come from a file, and those that were typed win") {
+    val file = java.nio.file.Files.createTempFile("client", ".properties")
+    val lines = "# who we are\nsasl.jaas.config=a b=\"c\"\nclient.id = from the file\nkafka.client.rack=r1\n"
+    java.nio.file.Files.writeString(file, lines)
+    val options = JobOptions.parse(enough ++ Seq("--kafka-config", file.toString, "--kafka.client.id", "typed"))
+    assertEquals(
+      options.kafka,
+      Map("kafka.sasl.jaas.config" -> "a b=\"c\"", "kafka.client.id" -> "typed", "kafka.client.rack" -> "r1")
+    )
+    java.nio.file.Files.delete(file)
+    assert(refusal((enough ++ Seq("--kafka-config", file.toString)): _*).contains("can't be read: NoSuchFile"))
+  }
 }
