@@ -247,7 +247,8 @@ impl Records {
         if batch.format < 2 {
             return Self::open_old(batch, compression, unpacked);
         }
-        let packed = compression != Compression::None;
+        // Compaction leaves empty batches behind, for their producers' sake.
+        let packed = compression != Compression::None && batch.records > 0;
         let used = if packed { compression.unpack(batch.packed, unpacked)? } else { 0 };
         Ok(Self {
             place: if packed { Place::Unpacked } else { Place::Answer },
@@ -411,6 +412,17 @@ mod tests {
             assert_eq!((batch.last_offset, batch.size), ((1 << 40) + 299, bytes.len()));
             assert_eq!(read(&bytes).unwrap(), expected(1 << 40, 300, |i| 1_000 + 10 * i));
         }
+    }
+
+    #[test]
+    fn an_empty_batch_that_compaction_left_has_no_records() {
+        let made = Made { attributes: 4, records: Vec::new(), gone: 9, ..Made::plain(20, 0) };
+        let mut bytes = made.bytes();
+        bytes.truncate(PREFIX + HEADER);
+        bytes[8..12].copy_from_slice(&(HEADER as i32).to_be_bytes());
+        let batch = Batch::first(&bytes).unwrap().unwrap();
+        assert_eq!(batch.last_offset, 29);
+        assert_eq!(read(&bytes).unwrap(), []);
     }
 
     #[test]
