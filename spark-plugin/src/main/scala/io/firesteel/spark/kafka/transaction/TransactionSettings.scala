@@ -27,6 +27,7 @@ final case class TransactionSettings(kafka: Map[String, String], markerTopic: St
   }
 
   private def properties(defaults: Map[String, Any], forced: Map[String, Any]): Properties = {
+    OwnSasl.register()
     own.get("sasl.oauthbearer.token.endpoint.url").foreach(TransactionSettings.allow)
     val properties = new Properties
     (defaults ++ own ++ forced).foreach { case (name, value) => properties.put(name, value.toString) }
