@@ -53,7 +53,9 @@ def test_configure_adds_jar_and_extensions_to_an_empty_builder(some_jar: Path) -
     builder = Settings()
     returned: Any = firesteel.configure(builder, jar=some_jar)  # type: ignore[arg-type]
     assert returned is builder
-    assert builder._options == {"spark.jars": str(some_jar), "spark.sql.extensions": _spark.EXTENSIONS}
+    columnar_input = "spark.sql.execution.arrow.pythonUDF.columnarInput.enabled"
+    wanted = {"spark.jars": str(some_jar), "spark.sql.extensions": _spark.EXTENSIONS, columnar_input: "false"}
+    assert builder._options == wanted
 
 
 def test_configure_keeps_what_the_builder_has_and_adds_once(some_jar: Path) -> None:

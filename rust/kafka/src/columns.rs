@@ -89,7 +89,7 @@ impl Bytes {
     }
 
     #[inline]
-    fn push(&mut self, value: Option<&[u8]>) {
+    fn push(&mut self, value: Option<&[u8]>) -> Result<(), WireError> {
         match value {
             Some(value) => self.bytes.extend_from_slice(value),
             None if self.valid.is_none() => self.valid = Some(vec![true; self.ends.len() - 1]),
@@ -98,8 +98,9 @@ impl Bytes {
         if let Some(valid) = &mut self.valid {
             valid.push(value.is_some());
         }
-        // The batch's limit on bytes keeps this below 2^31 (see `Builder::has_room`).
-        self.ends.push(self.bytes.len() as i32);
+        let end = i32::try_from(self.bytes.len());
+        self.ends.push(end.map_err(|_| WireError::Malformed("a batch of more than 2 GiB. Lower batchBytes"))?);
+        Ok(())
     }
 
     fn finish(self) -> Result<BinaryArray, arrow::error::ArrowError> {
@@ -173,13 +174,14 @@ impl Builder {
         }
         for column in &self.columns {
             match column {
-                Column::Key => self.keys.push(record.key),
-                Column::Value => self.values.push(record.value),
+                Column::Key => self.keys.push(record.key)?,
+                Column::Value => self.values.push(record.value)?,
                 Column::Topic | Column::Partition => {}
                 Column::Offset => self.offsets.push(record.offset),
                 Column::Timestamp => self.timestamps.push(record.timestamp.saturating_mul(1000)),
                 Column::TimestampType => self.timestamp_types.push(record.timestamp_type as i32),
                 Column::Headers => {
+                    self.bytes += record.headers_size();
                     if let Some(headers) = &mut self.headers {
                         push_headers(headers, record)?;
                     }

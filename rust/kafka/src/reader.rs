@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use arrow::record_batch::RecordBatch;
 use rdkafka::consumer::Consumer;
+use rdkafka::types::RDKafkaErrorCode;
 use serde::Deserialize;
 
 use crate::columns::{Builder, Column};
@@ -20,6 +21,8 @@ use crate::wire::Took;
 
 /// Between two looks at the cancel flag while nothing comes.
 const WAIT: Duration = Duration::from_millis(50);
+/// A topic that is unknown for so long is gone.
+const GONE: Duration = Duration::from_secs(5);
 
 /// A stretch of a partition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -139,6 +142,9 @@ impl RangeReader {
         let rows = self.request.batch_rows.min(usize::try_from(left).unwrap_or(usize::MAX));
         let mut builder = Builder::new(&self.request.columns, rows, self.expected_bytes(rows));
         while let Some(&range) = self.open.get(self.turn.0) {
+            if cancelled.load(Ordering::Relaxed) {
+                return Err(KafkaFault::Cancelled);
+            }
             if builder.rows() >= self.request.batch_rows || builder.bytes() >= self.request.batch_bytes {
                 break;
             }
@@ -200,7 +206,7 @@ impl RangeReader {
             Took::Records => return Ok(true),
             Took::Nothing => {}
             other => {
-                if self.hear(range, other)? {
+                if self.hear(range, other, cancelled)? {
                     return Ok(true);
                 }
             }
@@ -218,7 +224,7 @@ impl RangeReader {
                 return if has_rows { Ok(false) } else { Err(self.timeout(range)) };
             }
             let took = self.fetcher.lane_mut(range).take(WAIT.min(longest - waited));
-            if took == Took::Records || (took != Took::Nothing && self.hear(range, took)?) {
+            if took == Took::Records || (took != Took::Nothing && self.hear(range, took, cancelled)?) {
                 self.counts.waited += start.elapsed();
                 return Ok(true);
             }
@@ -230,7 +236,7 @@ impl RangeReader {
     }
 
     /// Deals with what came in place of records; true if the range should be looked at again.
-    fn hear(&mut self, range: usize, took: Took) -> Result<bool, KafkaFault> {
+    fn hear(&mut self, range: usize, took: Took, cancelled: &AtomicBool) -> Result<bool, KafkaFault> {
         let Range { topic, partition, until, .. } = &self.request.ranges[range];
         match took {
             Took::Records => Ok(true),
@@ -238,9 +244,10 @@ impl RangeReader {
             Took::OutOfRange => self.lost(range).map(|()| true),
             Took::NotAuthorized(reason) => Err(KafkaFault::NotAuthorized { what: format!("topic {topic}"), reason }),
             // A broker that has just started says so too, for a moment; the question makes sure.
-            Took::Unknown if self.is_gone(topic)? => {
+            Took::Unknown if self.is_gone(topic, *partition, cancelled)? => {
                 if self.request.fail_on_data_loss {
-                    return Err(KafkaFault::UnknownTopic { topic: topic.clone(), servers: self.fetcher.servers() });
+                    let topic = format!("{topic}, partition {partition},");
+                    return Err(KafkaFault::UnknownTopic { topic, servers: self.fetcher.servers() });
                 }
                 let until = *until;
                 self.skip(range, until);
@@ -269,14 +276,33 @@ impl RangeReader {
         Ok(())
     }
 
-    /// Whether a topic does not exist any more; a broker that has just started may not know it for a moment.
-    fn is_gone(&self, topic: &str) -> Result<bool, KafkaFault> {
+    /// Whether a partition does not exist any more. A broker that has just started, or one that hears of a topic late,
+    /// says so for a moment: it must say the same for a while.
+    fn is_gone(&self, topic: &str, partition: i32, cancelled: &AtomicBool) -> Result<bool, KafkaFault> {
         let client = self.fetcher.client()?;
         let patience = Duration::from_millis(self.request.patience_ms);
-        client.ask(&format!("topic {topic}"), patience, |wait| {
-            let metadata = client.consumer().fetch_metadata(Some(topic), wait)?;
-            Ok(metadata.topics().iter().all(|found| found.partitions().is_empty()))
-        })
+        let start = Instant::now();
+        while start.elapsed() < GONE.min(patience) {
+            if cancelled.load(Ordering::Relaxed) {
+                return Err(KafkaFault::Cancelled);
+            }
+            let there = client.ask(&format!("topic {topic}"), patience, |wait| {
+                let metadata = client.consumer().fetch_metadata(Some(topic), wait)?;
+                let unknown = |error| {
+                    let code = RDKafkaErrorCode::from(error);
+                    matches!(code, RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic)
+                };
+                Ok(metadata.topics().iter().any(|found| match found.error() {
+                    Some(error) => !unknown(error),
+                    None => found.partitions().iter().any(|known| known.id() == partition),
+                }))
+            })?;
+            if there {
+                return Ok(false);
+            }
+            std::thread::sleep(WAIT * 5);
+        }
+        Ok(true)
     }
 
     /// Gives up what is before `next`.

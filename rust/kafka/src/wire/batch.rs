@@ -74,6 +74,9 @@ impl<'a> Batch<'a> {
         let checksum = reader.u32()?;
         let attributes = reader.i16()?;
         let last_offset = base_offset.saturating_add(i64::from(reader.i32()?));
+        if base_offset < 0 || last_offset < base_offset || last_offset == i64::MAX {
+            return Err(WireError::Malformed("a batch of impossible offsets"));
+        }
         let (base_timestamp, max_timestamp) = (reader.i64()?, reader.i64()?);
         let producer_id = reader.i64()?;
         reader.i16()?;
@@ -199,6 +202,11 @@ impl Record<'_> {
         self.key.map_or(0, <[u8]>::len) + self.value.map_or(0, <[u8]>::len)
     }
 
+    /// Bytes of the headers, as they come.
+    pub(crate) fn headers_size(&self) -> usize {
+        self.headers.len()
+    }
+
     /// Calls `each` with name and value of every header; gives whether there is any.
     pub(crate) fn headers(&self, mut each: impl FnMut(&[u8], Option<&[u8]>)) -> Result<bool, WireError> {
         if self.headers.is_empty() {
@@ -278,7 +286,7 @@ impl Records {
                 left += 1;
             }
             if batch.format == 1 {
-                base_offset = batch.base_offset - last;
+                base_offset = batch.base_offset.wrapping_sub(last);
             }
         }
         Ok(Self {
@@ -352,7 +360,7 @@ impl Records {
         let (offset, size) = old_prefix(rest, 0)?.ok_or(WireError::SHORT)?;
         let message = Old::read(&rest[..size])?;
         let record = Record {
-            offset: self.base_offset + offset,
+            offset: self.base_offset.wrapping_add(offset),
             timestamp: if self.timestamp_type == TimestampType::LogAppend {
                 self.append_time
             } else {

@@ -27,16 +27,34 @@ impl Buffers {
     }
 }
 
-/// A broker's answer.
+/// A broker's answer, or a part of it.
 #[derive(Debug)]
 pub(crate) struct Answer {
     bytes: Vec<u8>,
-    buffers: Arc<Buffers>,
+    buffers: Option<Arc<Buffers>>,
 }
 
 impl Answer {
+    /// An answer in a buffer that goes back when it was read.
     pub(crate) fn new(bytes: Vec<u8>, buffers: Arc<Buffers>) -> Self {
-        Self { bytes, buffers }
+        Self { bytes, buffers: Some(buffers) }
+    }
+
+    /// Just these bytes.
+    pub(crate) fn exact(bytes: Vec<u8>) -> Self {
+        Self { bytes, buffers: None }
+    }
+
+    /// A partition's records. A small part of an answer is copied out: it must not keep all of it in memory, which
+    /// nobody would count.
+    pub(crate) fn chunk(self: &Arc<Self>, records: Range<usize>, aborted: Vec<(i64, i64)>) -> Chunk {
+        if records.len() < self.bytes.len() / 2 {
+            let part = self.bytes.get(records).unwrap_or_default().to_vec();
+            let length = part.len();
+            Chunk::new(Arc::new(Self::exact(part)), 0..length, aborted)
+        } else {
+            Chunk::new(Arc::clone(self), records, aborted)
+        }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -46,7 +64,9 @@ impl Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        self.buffers.give_back(std::mem::take(&mut self.bytes));
+        if let Some(buffers) = &self.buffers {
+            buffers.give_back(std::mem::take(&mut self.bytes));
+        }
     }
 }
 
@@ -93,7 +113,7 @@ impl Chunk {
         let mut rest = &self.answer.bytes()[self.rest.clone()];
         let mut end = None;
         while let Some(batch) = Batch::first(rest)? {
-            end = Some(batch.last_offset + 1);
+            end = Some(batch.last_offset.saturating_add(1));
             rest = &rest[batch.size..];
         }
         Ok(end)

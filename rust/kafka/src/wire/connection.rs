@@ -12,6 +12,8 @@ use super::{protocol, sasl};
 
 /// An answer larger than this is not one: something that does not speak Kafka's protocol is at the other end.
 const MOST_BYTES: usize = 1 << 30;
+/// One that holds no records.
+const MOST_OTHER_BYTES: usize = 16 << 20;
 
 /// An open connection, authenticated.
 #[derive(Debug)]
@@ -98,7 +100,8 @@ impl Connection {
             ));
         }
         let length = u32::from_be_bytes(length) as usize;
-        if !(4..=MOST_BYTES).contains(&length) {
+        let most = if api == protocol::FETCH { MOST_BYTES } else { MOST_OTHER_BYTES };
+        if !(4..=most).contains(&length) {
             return Err(WireError::Malformed("it has an impossible length: does this port speak Kafka's protocol?"));
         }
         if buffer.len() < length {

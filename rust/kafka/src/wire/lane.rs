@@ -71,7 +71,7 @@ impl Lane {
             loop {
                 let before = open.records.position();
                 let Some(record) = open.records.next(bytes)? else {
-                    self.looked_at = self.looked_at.max(open.last_offset + 1);
+                    self.looked_at = self.looked_at.max(open.last_offset.saturating_add(1));
                     self.open = None;
                     break;
                 };
@@ -83,7 +83,7 @@ impl Lane {
                     self.looked_at = self.looked_at.max(until);
                     return Ok(());
                 }
-                self.next = record.offset + 1;
+                self.next = record.offset.saturating_add(1);
                 if !each(&record)? {
                     return Ok(());
                 }
@@ -113,7 +113,7 @@ impl Lane {
                 return Ok(false);
             };
             if !found.wanted || found.last_offset < self.next {
-                self.looked_at = self.looked_at.max(found.last_offset + 1);
+                self.looked_at = self.looked_at.max(found.last_offset.saturating_add(1));
                 continue;
             }
             let answer = Arc::clone(chunk.answer());

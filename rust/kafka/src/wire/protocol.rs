@@ -21,7 +21,6 @@ pub(crate) mod code {
     pub(crate) const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
     pub(crate) const TOPIC_AUTHORIZATION_FAILED: i16 = 29;
     pub(crate) const UNSUPPORTED_VERSION: i16 = 35;
-    pub(crate) const OFFSET_NOT_AVAILABLE: i16 = 78;
 
     /// What an error means, in the protocol guide's names.
     pub(crate) fn name(code: i16) -> &'static str {
@@ -182,6 +181,8 @@ pub(crate) struct Fetched<'a> {
     pub(crate) topic: &'a str,
     pub(crate) partition: i32,
     pub(crate) error: i16,
+    /// Where what may be read ends now.
+    pub(crate) end: i64,
     /// Transactions that were given up, as (producer, first offset).
     pub(crate) aborted: Vec<(i64, i64)>,
     /// A replica that is nearer, to be asked instead; -1 is none.
@@ -194,6 +195,7 @@ pub(crate) struct Fetched<'a> {
 pub(crate) fn read_fetch<'a>(
     answer: &'a [u8],
     version: i16,
+    read_committed: bool,
     mut each: impl FnMut(Fetched<'a>),
 ) -> Result<u64, WireError> {
     let mut reader = Reader::new(answer);
@@ -209,7 +211,8 @@ pub(crate) fn read_fetch<'a>(
         let topic = reader.name()?;
         for _ in 0..reader.count()? {
             let (partition, error) = (reader.i32()?, reader.i16()?);
-            let (_high_watermark, _last_stable) = (reader.i64()?, reader.i64()?);
+            let (high_watermark, last_stable) = (reader.i64()?, reader.i64()?);
+            let end = if read_committed { last_stable } else { high_watermark };
             if version >= 5 {
                 reader.i64()?;
             }
@@ -219,8 +222,8 @@ pub(crate) fn read_fetch<'a>(
             }
             let preferred = if version >= 11 { reader.i32()? } else { -1 };
             let length = reader.bytes()?.len();
-            let end = reader.position();
-            each(Fetched { topic, partition, error, aborted, preferred, records: end - length..end });
+            let after = reader.position();
+            each(Fetched { topic, partition, error, end, aborted, preferred, records: after - length..after });
         }
     }
     Ok(throttle)

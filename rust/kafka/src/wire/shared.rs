@@ -50,8 +50,21 @@ struct Slot {
     leader: Option<i32>,
     /// A nearer replica that the leader named.
     replica: Option<i32>,
-    /// The last answer had nothing.
+    /// There is nothing more, as the broker said last.
     at_end: bool,
+    /// Answers without records, one after the other.
+    empty: u32,
+    /// Why it can't be read now.
+    problem: Option<String>,
+}
+
+impl Slot {
+    /// It can't be read on, and asking again would bring the same.
+    fn halt(&mut self, problem: &str) {
+        self.event = Some(Took::Trouble(problem.to_owned()));
+        self.problem = Some(problem.to_owned());
+        self.halted = true;
+    }
 }
 
 #[derive(Debug, Default)]
@@ -62,10 +75,18 @@ struct State {
     /// Brokers that have a thread; what ends their connections.
     brokers: HashMap<i32, Option<Closer>>,
     stop: bool,
-    last_error: String,
-    refused: Option<String>,
+    /// What went wrong last with each broker; with [`ANY`] one that was asked where partitions are.
+    errors: BTreeMap<i32, String>,
+    /// Who refused our credentials, and why.
+    refused: Option<(i32, String)>,
     round_trip_micros: i64,
 }
+
+/// Stands for a broker whose number is not known.
+const ANY: i32 = -1;
+/// So many answers without records are taken for the end, whatever the broker says the end is; and a replica that gives
+/// so many is left for the leader, who may have more.
+const EMPTY: u32 = 10;
 
 /// What one request asks for: slot, turn, topic, partition, offset.
 pub(crate) type Wish = (usize, u64, Arc<str>, i32, i64);
@@ -129,6 +150,8 @@ impl Shared {
             leader: None,
             replica: None,
             at_end: false,
+            empty: 0,
+            problem: None,
         };
         state.slots.insert(id, slot);
         self.wanted.notify_all();
@@ -138,6 +161,8 @@ impl Shared {
     /// Fetches a partition no more.
     pub(crate) fn end(&self, slot: usize) {
         self.state().slots.remove(&slot);
+        // The others may have more now.
+        self.wanted.notify_all();
     }
 
     /// Fetches from another offset; what came before is dropped.
@@ -148,7 +173,7 @@ impl Shared {
             slot.position = offset;
             slot.queue.clear();
             slot.queued = 0;
-            (slot.event, slot.halted, slot.at_end) = (None, false, false);
+            (slot.event, slot.halted, slot.at_end, slot.empty) = (None, false, false, 0);
         }
         self.wanted.notify_all();
     }
@@ -163,7 +188,7 @@ impl Shared {
             if let Some(chunk) = found.queue.pop_front() {
                 let was_full = found.queued >= limit;
                 found.queued -= chunk.size();
-                if was_full && found.queued < limit {
+                if (was_full && found.queued < limit) || found.queue.is_empty() {
                     self.wanted.notify_all();
                 }
                 return Ok(chunk);
@@ -181,12 +206,17 @@ impl Shared {
 
     /// What went wrong last; empty if all is well.
     pub(crate) fn last_error(&self) -> String {
-        self.state().last_error.clone()
+        let state = self.state();
+        let mut all: Vec<&str> = state.slots.values().filter_map(|slot| slot.problem.as_deref()).collect();
+        all.extend(state.errors.values().map(String::as_str));
+        all.dedup();
+        all.truncate(3);
+        all.join("; ")
     }
 
     /// Why the cluster refused our credentials, if it did.
     pub(crate) fn refused(&self) -> Option<String> {
-        self.state().refused.clone()
+        self.state().refused.as_ref().map(|(_, reason)| reason.clone())
     }
 
     /// A running mean of what an answer with records takes.
@@ -206,10 +236,6 @@ impl Shared {
 
     // What the threads call.
 
-    pub(crate) fn is_stopped(&self) -> bool {
-        self.state().stop
-    }
-
     /// Bytes that may wait for the task, for each partition.
     fn limit(&self, state: &State) -> usize {
         self.options.ahead_bytes / state.slots.len().max(1)
@@ -218,7 +244,7 @@ impl Shared {
     /// What a broker is to be asked next; waits for it. `None` when all is over.
     pub(crate) fn work(&self, node: i32) -> Option<Work> {
         let mut state = self.state();
-        let mut glanced = false;
+        let mut glance = None;
         loop {
             if state.stop {
                 return None;
@@ -230,12 +256,17 @@ impl Shared {
                 state.slots.iter().filter(|(_, slot)| mine(slot) && slot.queued < limit).collect();
             // A question about partitions with nothing new is held by the broker, and what is full now may be read
             // meanwhile: such a question is put seldom, and is not held.
-            let idle = full && hungry.iter().all(|(_, slot)| slot.at_end);
-            if hungry.is_empty() || (idle && !glanced) {
-                let wait = if hungry.is_empty() { Duration::from_secs(60) } else { GLANCE };
-                let before = Instant::now();
+            let wait = if hungry.is_empty() {
+                Duration::from_secs(60)
+            } else if full && hungry.iter().all(|(_, slot)| slot.at_end) {
+                // Others may wake this thread again and again meanwhile.
+                let now = Instant::now();
+                glance.get_or_insert(now + GLANCE).saturating_duration_since(now)
+            } else {
+                Duration::ZERO
+            };
+            if !wait.is_zero() {
                 state = self.rest(state, &self.wanted, wait);
-                glanced = before.elapsed() >= wait;
                 continue;
             }
             let wish = |(id, slot): &(&usize, &Slot)| {
@@ -266,28 +297,33 @@ impl Shared {
         let end = chunk.as_ref().map(Chunk::end_offset).transpose();
         let mut state = self.state();
         let Some(slot) = state.slots.get_mut(&wish.0).filter(|slot| slot.turn == wish.1) else { return };
-        let mut problem = None;
+        if said.error == code::NONE && !slot.halted {
+            (slot.event, slot.problem) = (None, None);
+        }
         match said.error {
             code::NONE if said.preferred >= 0 => slot.replica = Some(said.preferred),
             code::NONE => match (end, chunk) {
-                (Ok(Some(Some(end))), Some(chunk)) => {
-                    slot.position = slot.position.max(end);
-                    slot.at_end = false;
+                (Ok(Some(Some(end))), Some(chunk)) if end > slot.position => {
+                    slot.position = end;
+                    (slot.at_end, slot.empty) = (false, 0);
                     slot.queued += chunk.size();
                     slot.queue.push_back(chunk);
                 }
-                (Err(error), _) => {
-                    problem = Some(error.to_string());
-                    slot.event = Some(Took::Trouble(error.to_string()));
-                    slot.halted = true;
+                (Ok(Some(Some(_))), _) => slot.halt("records of before the offset that was asked for"),
+                (Err(error), _) => slot.halt(&error.to_string()),
+                _ => {
+                    // Answers are empty too when other partitions had filled them.
+                    slot.empty += 1;
+                    slot.at_end = slot.position >= said.end || slot.empty >= EMPTY;
+                    if slot.empty % EMPTY == 0 {
+                        slot.replica = None;
+                    }
                 }
-                _ => slot.at_end = true,
             },
             code::OFFSET_OUT_OF_RANGE if slot.replica.is_none() => {
                 slot.event = Some(Took::OutOfRange);
                 slot.halted = true;
             }
-            code::OFFSET_NOT_AVAILABLE => slot.at_end = true,
             error => {
                 // Whoever leads the partition now is asked for; see `metadata`.
                 (slot.leader, slot.replica) = (None, None);
@@ -295,23 +331,23 @@ impl Shared {
                 match error {
                     code::TOPIC_AUTHORIZATION_FAILED => slot.event = Some(Took::NotAuthorized(text)),
                     code::UNKNOWN_TOPIC_OR_PARTITION => slot.event = Some(Took::Unknown),
-                    _ => problem = Some(text),
+                    _ => slot.problem = Some(text),
                 }
             }
-        }
-        if let Some(problem) = problem {
-            state.last_error = problem;
         }
         drop(state);
         self.arrived.notify_all();
         self.wanted.notify_all();
     }
 
-    /// An answer came.
-    pub(crate) fn all_is_well(&self, took: Option<Duration>) {
+    /// An answer of a broker came; `None` is one that was asked where partitions are.
+    pub(crate) fn all_is_well(&self, node: Option<i32>, took: Option<Duration>) {
+        let node = node.unwrap_or(ANY);
         let mut state = self.state();
-        state.last_error.clear();
-        state.refused = None;
+        state.errors.remove(&node);
+        if state.refused.as_ref().is_some_and(|(who, _)| *who == node) {
+            state.refused = None;
+        }
         if let Some(micros) = took.and_then(|took| i64::try_from(took.as_micros()).ok()) {
             let mean = state.round_trip_micros;
             state.round_trip_micros = if mean == 0 { micros } else { (mean * 7 + micros) / 8 };
@@ -324,10 +360,11 @@ impl Shared {
         if state.stop {
             return;
         }
+        let who = node.unwrap_or(ANY);
         if let WireError::Refused(reason) = error {
-            state.refused = Some(reason.clone());
+            state.refused = Some((who, reason.clone()));
         }
-        state.last_error = error.to_string();
+        state.errors.insert(who, error.to_string());
         if let Some(node) = node {
             state.brokers.insert(node, None);
             for slot in state.slots.values_mut().filter(|slot| slot.replica.or(slot.leader) == Some(node)) {
@@ -385,8 +422,7 @@ impl Shared {
         let mut state = self.state();
         let state = &mut *state;
         state.nodes = metadata.nodes.iter().map(|node| (node.id, node.clone())).collect();
-        let mut problem = None;
-        for slot in state.slots.values_mut().filter(|slot| slot.leader.is_none()) {
+        for slot in state.slots.values_mut().filter(|slot| slot.leader.is_none() && !slot.halted) {
             let error = metadata.topics.iter().find(|(topic, _)| **topic == *slot.topic).map(|(_, error)| *error);
             let place = metadata
                 .leaders
@@ -397,15 +433,12 @@ impl Shared {
                     let text = format!("{}: {}", slot.topic, code::name(code::TOPIC_AUTHORIZATION_FAILED));
                     slot.event = Some(Took::NotAuthorized(text));
                 }
-                (_, Some(&(_, _, leader))) if leader >= 0 => slot.leader = Some(leader),
+                (_, Some(&(_, _, leader))) if leader >= 0 => (slot.leader, slot.event) = (Some(leader), None),
                 (Some(code::UNKNOWN_TOPIC_OR_PARTITION), _) | (Some(code::NONE), None) => {
                     slot.event = Some(Took::Unknown);
                 }
-                _ => problem = Some(format!("{}-{} has no leader now", slot.topic, slot.partition)),
+                _ => slot.problem = Some(format!("{}-{} has no leader now", slot.topic, slot.partition)),
             }
-        }
-        if let Some(problem) = problem {
-            state.last_error = problem;
         }
         let mut wanted: Vec<i32> = state.slots.values().filter_map(|slot| slot.leader).collect();
         wanted.extend(state.slots.values().filter_map(|slot| slot.replica));
@@ -477,8 +510,60 @@ mod tests {
         let work = asked(&shared);
         // A question that is held would keep the full one waiting when it is full no more.
         assert_eq!((topics(&work), work.max_wait_ms), (vec!["b"], 0));
+        say(&shared, &work.wishes[0], code::NONE, &[]);
+        let before = Instant::now();
+        assert_eq!(topics(&asked(&shared)), ["b"]);
+        assert!(before.elapsed() >= GLANCE, "a partition that has nothing new is asked for without a pause");
         assert!(shared.take(slots[0], AT_ONCE).is_ok());
         assert_eq!(topics(&asked(&shared)).len(), 2);
+    }
+
+    #[test]
+    fn what_one_had_is_for_the_others_when_it_ends() {
+        let (shared, slots) = shared(&["a", "b"], 20_000);
+        let work = asked(&shared);
+        say(&shared, &work.wishes[0], code::NONE, &[Made::plain(0, 600)]);
+        assert_eq!(topics(&asked(&shared)), ["b"]);
+        let waiting = Arc::clone(&shared);
+        shared.hear(&work.wishes[1], &said_nothing("b"), None);
+        let thread = std::thread::spawn(move || asked(&waiting).wishes.remove(0).2);
+        shared.end(slots[1]);
+        assert_eq!(&*thread.join().unwrap(), "a");
+    }
+
+    fn said_nothing(topic: &str) -> Fetched<'_> {
+        Fetched { topic, partition: 0, error: code::NONE, end: 0, aborted: Vec::new(), preferred: -1, records: 0..0 }
+    }
+
+    #[test]
+    fn what_was_wrong_and_works_again_is_not_told() {
+        let (shared, slots) = shared(&["a"], 1 << 20);
+        let wish = asked(&shared).wishes.remove(0);
+        say(&shared, &wish, code::TOPIC_AUTHORIZATION_FAILED, &[]);
+        say(&shared, &wish, code::NONE, &[Made::plain(0, 3)]);
+        assert!(shared.take(slots[0], AT_ONCE).is_ok());
+        assert_eq!(shared.take(slots[0], AT_ONCE).unwrap_err(), Took::Nothing);
+        assert_eq!(shared.last_error(), "");
+    }
+
+    #[test]
+    fn records_that_lead_nowhere_are_an_error_and_not_asked_for_again() {
+        let (shared, slots) = shared(&["a"], 1 << 20);
+        shared.restart(slots[0], 50);
+        let wish = asked(&shared).wishes.remove(0);
+        say(&shared, &wish, code::NONE, &[Made::plain(0, 3)]);
+        assert!(matches!(shared.take(slots[0], AT_ONCE), Err(Took::Trouble(_))));
+    }
+
+    #[test]
+    fn one_brokers_answer_does_not_heal_another() {
+        let (shared, _slots) = shared(&["a"], 1 << 20);
+        shared.lost(Some(2), &WireError::Refused("no".to_owned()));
+        shared.all_is_well(Some(1), None);
+        assert_eq!(shared.refused().as_deref(), Some("no"));
+        assert_eq!(shared.last_error(), "no");
+        shared.all_is_well(Some(2), None);
+        assert_eq!((shared.refused(), shared.last_error()), (None, String::new()));
     }
 
     #[test]
@@ -521,8 +606,15 @@ mod tests {
     fn a_nearer_replica_gets_a_thread() {
         let (shared, _slots) = shared(&["a"], 1 << 20);
         let wish = asked(&shared).wishes.remove(0);
-        let nearer =
-            Fetched { topic: "a", partition: 0, error: code::NONE, aborted: Vec::new(), preferred: 2, records: 0..0 };
+        let nearer = Fetched {
+            topic: "a",
+            partition: 0,
+            error: code::NONE,
+            end: 0,
+            aborted: Vec::new(),
+            preferred: 2,
+            records: 0..0,
+        };
         shared.hear(&wish, &nearer, None);
         assert_eq!(shared.lost_topics().unwrap(), [Arc::from("a")]);
         assert_eq!(shared.metadata(&Metadata::default()), [2]);

@@ -116,7 +116,7 @@ fn varlong(out: &mut Vec<u8>, value: i64) {
 
 /// A chunk of these bytes.
 pub(crate) fn chunk(bytes: &[u8], aborted: Vec<(i64, i64)>) -> Chunk {
-    let answer = Arc::new(Answer::new(bytes.to_vec(), Arc::default()));
+    let answer = Arc::new(Answer::exact(bytes.to_vec()));
     Chunk::new(answer, 0..bytes.len(), aborted)
 }
 
@@ -143,6 +143,7 @@ pub(crate) fn say(shared: &Shared, wish: &Wish, error: i16, batches: &[Made]) {
         topic: &wish.2,
         partition: wish.3,
         error,
+        end: 0,
         aborted: Vec::new(),
         preferred: -1,
         records: 0..bytes.len(),

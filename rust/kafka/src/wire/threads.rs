@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::WireError;
-use super::chunk::{Answer, Chunk};
+use super::chunk::Answer;
 use super::connection::Connection;
 use super::protocol::{self, FetchRequest, Node};
 use super::shared::{Shared, Work};
@@ -15,6 +15,8 @@ use crate::error::KafkaFault;
 const STACK: usize = 256 << 10;
 /// Between two questions where partitions are, so that a cluster that has no leader is not asked without end.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
+/// How long one of several brokers may take to say where partitions are.
+const QUESTION: Duration = Duration::from_secs(10);
 /// A connection is made anew when so much of its session is over.
 const SESSION_SHARE: f64 = 0.85;
 
@@ -31,12 +33,18 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Result<(), KafkaFault> {
 
 /// Asks where partitions are whenever some are lost.
 fn find_leaders(shared: &Arc<Shared>) {
-    let mut failures = 0;
+    let (mut questions, mut failures, mut again) = (0, 0, 0);
+    let mut before = Vec::new();
     while let Some(topics) = shared.lost_topics() {
+        // What stays lost, as a topic that was deleted, is asked for less and less often.
+        again = if topics == before { again + 1 } else { 0 };
+        before.clone_from(&topics);
         let topics: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
-        match ask_metadata(shared, &topics, failures) {
+        questions += 1;
+        match ask_metadata(shared, &topics, questions - 1) {
             Ok(metadata) => {
                 failures = 0;
+                shared.all_is_well(None, None);
                 for id in shared.metadata(&metadata) {
                     let of_thread = Arc::clone(shared);
                     if let Err(error) = spawn(format!("firesteel-fetch-{id}"), move || fetch(&of_thread, id)) {
@@ -44,7 +52,7 @@ fn find_leaders(shared: &Arc<Shared>) {
                         shared.lost(None, &error.into());
                     }
                 }
-                shared.nap(ASK_AGAIN);
+                shared.nap(ASK_AGAIN.saturating_mul(1 << again.min(4)));
             }
             Err(error) => {
                 shared.lost(None, &error);
@@ -61,14 +69,15 @@ fn pause(shared: &Shared, failures: u32) -> Duration {
     first.saturating_mul(1 << failures.min(10)).min(most).max(Duration::from_millis(10))
 }
 
-/// Asks one broker, another at each try.
-fn ask_metadata(shared: &Shared, topics: &[&str], tries: u32) -> Result<protocol::Metadata, WireError> {
+/// Asks one broker, another with each question: one that is dead or behind must not be the only one to be asked.
+fn ask_metadata(shared: &Shared, topics: &[&str], question: usize) -> Result<protocol::Metadata, WireError> {
     let options = &shared.options;
     let addresses = shared.addresses();
-    let (host, port) = &addresses[tries as usize % addresses.len()];
+    let (host, port) = &addresses[question % addresses.len()];
+    let patience = options.connect_patience.min(QUESTION);
     let told = |error| at(error, host, *port);
     let mut connection =
-        Connection::open(host, *port, &options.client_id, &options.security, options.connect_patience).map_err(told)?;
+        Connection::open(host, *port, &options.client_id, &options.security, patience).map_err(told)?;
     let write = |writer: &mut super::codec::Writer| protocol::write_metadata(writer, topics);
     let answer = connection.ask(protocol::METADATA, protocol::METADATA_VERSION, write).map_err(told)?;
     protocol::read_metadata(&answer)
@@ -85,6 +94,7 @@ fn at(error: WireError, host: &str, port: u16) -> WireError {
 
 /// Fetches from one broker until all is over.
 fn fetch(shared: &Arc<Shared>, id: i32) {
+    let _attending = Attending { shared, id };
     let mut failures = 0;
     while let Some(node) = next_node(shared, id) {
         let mut worked = false;
@@ -96,6 +106,21 @@ fn fetch(shared: &Arc<Shared>, id: i32) {
     }
 }
 
+/// While a broker's thread lives. Should it panic, another can be started, and the reader hears of it.
+struct Attending<'a> {
+    shared: &'a Shared,
+    id: i32,
+}
+
+impl Drop for Attending<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.shared.lost(Some(self.id), &WireError::Malformed("the thread that reads it has panicked"));
+        }
+        self.shared.unattended(self.id);
+    }
+}
+
 /// The broker's address, when there is something to ask it.
 fn next_node(shared: &Shared, id: i32) -> Option<Node> {
     loop {
@@ -104,10 +129,9 @@ fn next_node(shared: &Shared, id: i32) -> Option<Node> {
         if let Some(node) = shared.node(id) {
             return Some(node);
         }
+        // The cluster knows it no more: its partitions are somewhere else.
+        shared.lost(Some(id), &WireError::Malformed("a broker that the cluster does not list"));
         shared.nap(ASK_AGAIN);
-        if shared.is_stopped() {
-            return None;
-        }
     }
 }
 
@@ -124,7 +148,7 @@ fn converse(shared: &Arc<Shared>, node: &Node, worked: &mut bool) -> Result<(), 
         let renew = connection.session().map(|session| Instant::now() + session.mul_f64(SESSION_SHARE));
         while renew.is_none_or(|renew| Instant::now() < renew) {
             let Some(work) = shared.work(node.id) else { return Ok(()) };
-            let throttle = ask(shared, &mut connection, &work)?;
+            let throttle = ask(shared, node.id, &mut connection, &work)?;
             *worked = true;
             if throttle > 0 {
                 shared.nap(Duration::from_millis(throttle));
@@ -134,7 +158,7 @@ fn converse(shared: &Arc<Shared>, node: &Node, worked: &mut bool) -> Result<(), 
 }
 
 /// One question and its answer; gives how long the broker wants to be left alone, in milliseconds.
-fn ask(shared: &Arc<Shared>, connection: &mut Connection, work: &Work) -> Result<u64, WireError> {
+fn ask(shared: &Arc<Shared>, node: i32, connection: &mut Connection, work: &Work) -> Result<u64, WireError> {
     let options = &shared.options;
     let partitions: Vec<(&str, i32, i64)> = work.wishes.iter().map(|w| (&*w.2, w.3, w.4)).collect();
     let request = FetchRequest {
@@ -153,15 +177,16 @@ fn ask(shared: &Arc<Shared>, connection: &mut Connection, work: &Work) -> Result
     let took = asked.elapsed();
     let answer = Arc::new(Answer::new(bytes, Arc::clone(&shared.buffers)));
     let mut any = false;
-    let throttle = protocol::read_fetch(&answer.bytes()[body.clone()], version, |mut said| {
+    let part = &answer.bytes()[body.clone()];
+    let throttle = protocol::read_fetch(part, version, options.read_committed, |mut said| {
         let wish = work.wishes.iter().find(|wish| *wish.2 == *said.topic && wish.3 == said.partition);
         let Some(wish) = wish else { return };
         let records = said.records.start + body.start..said.records.end + body.start;
         let aborted = if options.read_committed { std::mem::take(&mut said.aborted) } else { Vec::new() };
-        let chunk = (!records.is_empty()).then(|| Chunk::new(Arc::clone(&answer), records, aborted));
+        let chunk = (!records.is_empty()).then(|| answer.chunk(records, aborted));
         any |= chunk.is_some();
         shared.hear(wish, &said, chunk);
     })?;
-    shared.all_is_well(any.then_some(took));
+    shared.all_is_well(Some(node), any.then_some(took));
     Ok(throttle)
 }

@@ -52,7 +52,7 @@ impl Tokens {
         match show(&token, say) {
             Err(WireError::Refused(reason)) => {
                 self.forget(&token);
-                let place = &self.endpoint.token_endpoint;
+                let place = oauth::shown(&self.endpoint.token_endpoint);
                 let reason = format!("{reason}; the token came from {place}");
                 Err(if is_new { WireError::Refused(reason) } else { WireError::Io(std::io::Error::other(reason)) })
             }
