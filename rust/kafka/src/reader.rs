@@ -104,7 +104,7 @@ impl RangeReader {
     /// Begins to read. The records of a range that follows on the last one of this process are mostly here already.
     ///
     /// # Errors
-    /// A setting that librdkafka refuses, or a partition that can't be opened.
+    /// A setting that can't be honoured, by name.
     pub fn open(request: ReadRequest) -> Result<Self, KafkaFault> {
         let fetcher = pool::lease(&request)?;
         let names = request.ranges.iter().map(|range| Arc::from(range.topic.as_str())).collect();

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::WireError;
 use super::batch::{Batch, Record, Records};
 use super::chunk::{Answer, Chunk};
-use super::shared::{Shared, Took};
+use super::shared::Shared;
+use super::slot::Took;
 
 /// An open batch, between two turns.
 #[derive(Debug)]

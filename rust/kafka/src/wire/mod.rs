@@ -16,6 +16,7 @@ mod protocol;
 mod sasl;
 mod security;
 mod shared;
+mod slot;
 mod stream;
 #[cfg(test)]
 mod testing;
@@ -24,7 +25,7 @@ mod threads;
 use std::sync::Arc;
 
 pub(crate) use lane::Lane;
-pub(crate) use shared::Took;
+pub(crate) use slot::Took;
 
 use crate::error::KafkaFault;
 use crate::settings::ClientSettings;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::error::KafkaFault;
 use crate::settings::ClientSettings;
 
-use super::security::Security;
+use super::security::{Security, wrong};
 
 /// Bytes of one partition in one answer, unless settings say otherwise; a larger batch comes alone, whole.
 const PARTITION_BYTES: i32 = 1 << 20;
@@ -71,10 +71,7 @@ impl FetchOptions {
 fn number(settings: &ClientSettings, names: &[&str], default: i32) -> Result<i32, KafkaFault> {
     for name in names {
         if let Some(text) = settings.get(name) {
-            return text.trim().parse().map_err(|_| KafkaFault::WrongOption {
-                option: (*name).to_owned(),
-                message: format!("{text} is no whole number"),
-            });
+            return text.trim().parse().map_err(|_| wrong(name, format!("{text} is no whole number")));
         }
     }
     Ok(default)
@@ -82,26 +79,26 @@ fn number(settings: &ClientSettings, names: &[&str], default: i32) -> Result<i32
 
 /// `host:port`, with brackets around an address of IPv6, after a protocol's name that librdkafka allows.
 fn addresses(settings: &ClientSettings) -> Result<Vec<(String, u16)>, KafkaFault> {
-    let wrong = |server: &str| KafkaFault::WrongOption {
-        option: "bootstrap.servers".to_owned(),
-        message: format!("{server} is no server. Write host:port, several with commas between them"),
+    let no_server = |server: &str| {
+        let message = format!("{server} is no server. Write host:port, several with commas between them");
+        wrong("bootstrap.servers", message)
     };
     let mut found = Vec::new();
     for server in settings.servers().split(',').map(str::trim).filter(|server| !server.is_empty()) {
         let place = server.rsplit_once("://").map_or(server, |(_, place)| place);
         let (host, port) = match place.rsplit_once(':') {
             Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
-                (host, port.parse().map_err(|_| wrong(server))?)
+                (host, port.parse().map_err(|_| no_server(server))?)
             }
             _ => (place, PORT),
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');
         if host.is_empty() {
-            return Err(wrong(server));
+            return Err(no_server(server));
         }
         found.push((host.to_owned(), port));
     }
-    if found.is_empty() { Err(wrong(settings.servers())) } else { Ok(found) }
+    if found.is_empty() { Err(no_server(settings.servers())) } else { Ok(found) }
 }
 
 #[cfg(test)]

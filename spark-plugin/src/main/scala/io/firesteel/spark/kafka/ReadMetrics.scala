@@ -4,40 +4,15 @@ import io.firesteel.spark.bridge.ReaderMetrics
 import org.apache.spark.sql.connector.metric.{CustomMetric, CustomSumMetric, CustomTaskMetric}
 
 /** What Spark's UI shows of a scan: sums over its tasks. Spark makes these by their class names. */
-final class BytesReadMetric extends CustomSumMetric {
-  override def name: String = "bytesRead"
-  override def description: String = "bytes of keys and values"
-}
+abstract class SumMetric(val name: String, val description: String) extends CustomSumMetric
 
-final class BatchesMetric extends CustomSumMetric {
-  override def name: String = "batches"
-  override def description: String = "batches"
-}
-
-final class RejectedMetric extends CustomSumMetric {
-  override def name: String = "rejected"
-  override def description: String = "rejected rows"
-}
-
-final class RowsReadMetric extends CustomSumMetric {
-  override def name: String = "rowsRead"
-  override def description: String = "records read"
-}
-
-final class RowsOutMetric extends CustomSumMetric {
-  override def name: String = "rowsOut"
-  override def description: String = "rows given to the query"
-}
-
-final class DeadLettersMetric extends CustomSumMetric {
-  override def name: String = "deadLetters"
-  override def description: String = "rows sent to the dead letter topic"
-}
-
-final class LostMetric extends CustomSumMetric {
-  override def name: String = "dataLoss"
-  override def description: String = "offsets passed over because their records are gone"
-}
+final class BytesReadMetric extends SumMetric("bytesRead", "bytes of keys and values")
+final class BatchesMetric extends SumMetric("batches", "batches")
+final class RejectedMetric extends SumMetric("rejected", "rejected rows")
+final class RowsReadMetric extends SumMetric("rowsRead", "records read")
+final class RowsOutMetric extends SumMetric("rowsOut", "rows given to the query")
+final class DeadLettersMetric extends SumMetric("deadLetters", "rows sent to the dead letter topic")
+final class LostMetric extends SumMetric("dataLoss", "offsets passed over because their records are gone")
 
 /** Times of all tasks together, shown in milliseconds. */
 sealed abstract class TimeMetric(val name: String, val description: String) extends CustomMetric {
