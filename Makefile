@@ -13,8 +13,10 @@ export FIRESTEEL_ONNXRUNTIME := $(CURDIR)/build/native/libonnxruntime.so
 CARGO_FLAGS := --release
 JAR := build/dist/firesteel-spark_2.13-0.1.0.jar
 BENCH ?= all
+SEEDS ?= 100000
+FROM ?= 0
 
-.PHONY: help check setup native cli jar dist wheel demo test test-rust test-jvm test-python lint fmt bench asan faults notice clean
+.PHONY: help check setup native cli jar dist wheel demo test test-rust test-jvm test-python lint fmt bench simulate asan faults notice clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -67,7 +69,7 @@ test-jvm: native ## Scala and bridge tests
 test-python: jar cli wheel ## end-to-end tests with real Kafka and Spark
 	@$(PY) -m pytest tests $(PYTEST_ARGS)
 
-bench: jar cli ## benchmarks beside our peers; BENCH=kafka|inference|latency|crossing|decode for one
+bench: jar cli ## benchmarks beside our peers; BENCH=kafka|windows|inference|latency|crossing|decode for one
 	@$(PY) -m benches.run $(BENCH) $(BENCH_ARGS)
 
 lint: setup ## rustfmt, clippy, scalafmt, ruff, mypy
@@ -81,6 +83,10 @@ fmt: setup ## format everything
 	@cargo fmt --all
 	@./sbt --error scalafmtAll scalafmtSbt
 	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix .
+
+simulate: setup build/native/libonnxruntime.so ## window state in simulated clusters; SEEDS=100000 FROM=0
+	@FIRESTEEL_SEEDS=$(SEEDS) FIRESTEEL_FROM=$(FROM) cargo test $(CARGO_FLAGS) -p firesteel-engine --test simulation \
+	  no_seed_finds_a_wrong_row_or_no_end -- --exact --nocapture
 
 asan: jar ## bridge tests under AddressSanitizer inside the JVM
 	@tests/tools/asan.sh

@@ -8,12 +8,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from benches import make_payments, payments
 from benches.common.cpu import peak_rss_bytes, reset_peak
 from benches.common.progress import kept_rate
 from benches.common.report import Bar, Figure, Report
-from benches.suites import kafka, latency
+from benches.peers.windows import ALL, arrays, contender, pandas_rolling
+from benches.suites import kafka, latency, windows
 from benches.suites.inference import turned
 
 MIB = 2**20
@@ -166,3 +172,130 @@ def test_event_ids_are_found_in_events_and_in_scores() -> None:
     ids, times = latency.by_id([(3, 30.0), (1, 10.5), (2, 20.0)])
     assert ids.tolist() == [1, 2, 3]
     assert times.tolist() == [10.5, 20.0, 30.0]
+
+
+def test_who_takes_part_in_the_stream_and_in_the_batch() -> None:
+    assert [name for name in ALL if windows.takes(name, "stream")] == list(ALL[:6])
+    assert [name for name in ALL if windows.takes(name, "batch")] == ["firesteel", "spark_sql", "pandas"]
+    with pytest.raises(SystemExit, match=r"unknown contender 'tws'; known: native, .*, pandas"):
+        contender("tws")
+
+
+def test_a_topic_is_loaded_only_for_its_readers() -> None:
+    everything = ["check", "warm", "measure"]
+    assert windows.wanted_topics("all", ["stream"], ["tws_scala"]) == everything
+    assert windows.wanted_topics("slow", ["stream"], ["tws_scala", "pandas"]) == []
+    assert windows.wanted_topics("slow", ["stream"], ["tws_pandas"]) == everything
+    assert windows.wanted_topics("all", ["batch"], ["firesteel", "spark_sql"]) == []
+    assert windows.wanted_topics("all", ["batch", "keys"], ["firesteel"]) == ["warm"]
+
+
+def test_windows_are_compared_with_the_best_of_each_family() -> None:
+    report = Report("windows", "form", {})
+    rates = {"native": 10.0, "native_store": 3.2, "firesteel": 3.0, "tws_scala": 2.0}
+    rates |= {"pandas_state": 0.5, "tws_pandas": 0.25}
+    report.figures += figures("stream", "rows/s", rates)
+    report.figures += figures("batch", "rows/s", {"firesteel": 8.0, "spark_sql": 2.0, "pandas": 0.25})
+    windows.judge(report, ["stream", "batch"], [*rates, "spark_sql", "pandas"])
+    assert [(bar.name, bar.target, bar.value, bar.holds) for bar in report.bars] == [
+        ("stream: native over tws_scala", ">= 5", 5.0, True),
+        ("stream: native over pandas_state", ">= 20", 20.0, True),
+        ("stream: native_store over tws_scala", ">= 1.2", 1.6, True),
+        ("stream: firesteel over tws_scala", ">= 1.2", 1.5, True),
+        ("batch: firesteel over spark_sql", ">= 5", 4.0, False),
+        ("batch: firesteel over pandas", ">= 20", 32.0, True),
+    ]
+    assert report.ratios[3].case == "stream, firesteel"
+
+
+def some_payments() -> pa.Table:
+    """Three customers; some payments exactly a window after another one."""
+    draw = np.random.default_rng(5)
+    seconds = np.sort(draw.integers(0, 45 * 86_400, 600))
+    columns = {
+        "transaction_id": pa.array(np.arange(600)),
+        "ts": pa.array(seconds, pa.int64()).cast(pa.timestamp("us")),
+        "customer_id": pa.array(draw.integers(0, 3, 600)),
+        "amount": pa.array(np.round(draw.uniform(1, 100, 600), 2)),
+    }
+    table = make_payments.with_times(pa.table(columns), make_payments.distinct(seconds))
+    return make_payments.with_edges(table)
+
+
+def test_payments_of_one_second_are_told_apart_in_their_order() -> None:
+    times = make_payments.distinct(np.array([7, 7, 7, 9, 10, 10]))
+    assert times.tolist() == [7_000_000, 7_001_000, 7_002_000, 9_000_000, 10_000_000, 10_001_000]
+
+
+def test_edges_are_exactly_a_window_later_and_never_at_a_taken_time() -> None:
+    table = some_payments()
+    places = list(zip(table["customer_id"].to_pylist(), payments.micros(table).to_pylist(), strict=True))
+    assert len(places) == len(set(places)) > 600
+    times = [time for _, time in places]
+    assert times == sorted(times)
+    assert table["transaction_id"].to_pylist() == list(range(table.num_rows))
+    for span in payments.SPANS_US:
+        assert any((customer, time - span) in places for customer, time in places)
+
+
+def test_a_window_is_open_on_the_left_and_ends_with_the_payment_itself() -> None:
+    day = payments.DAY_US
+    times = pa.array([0, 1, day, day + 1], pa.int64()).cast(pa.timestamp("us", "UTC"))
+    table = pa.table({"transaction_id": range(4), "ts": times, "customer_id": [1] * 4, "amount": [1.0, 2.0, 4.0, 8.0]})
+    found = payments.reference(table)
+    assert found["customer_id_nb_1d"].tolist() == [1, 2, 2, 2]
+    assert found["customer_id_avg_amount_1d"].tolist() == [1.0, 1.5, 3.0, 6.0]
+    assert found["customer_id_nb_7d"].tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("step_rows", [1, 7, 1000])
+def test_the_pandas_peers_compute_the_definition_however_the_stream_is_cut(step_rows: int) -> None:
+    table = some_payments()
+    frame = pd.DataFrame({name: table[name].to_numpy() for name in ("customer_id", "transaction_id", "amount")})
+    frame["ts"] = payments.micros(table).to_numpy()
+    found: list[pd.DataFrame] = []
+    kept: dict[int, bytes] = {}
+    for start in range(0, len(frame), step_rows):
+        for customer, rows in frame[start : start + step_rows].groupby("customer_id"):
+            features, kept[customer] = arrays.step(iter([rows[:2], rows[2:]]), kept.get(customer))
+            found.append(features)
+    got = pa.Table.from_pandas(pd.concat(found), preserve_index=False)
+    assert payments.agrees(payments.difference(got, payments.reference(table)))
+
+
+def test_pandas_rolling_computes_the_definition(tmp_path: Path) -> None:
+    table = some_payments()
+    file = tmp_path / "payments.parquet"
+    pq.write_table(table, file)
+    got = pa.Table.from_pandas(pandas_rolling.training_set(file), preserve_index=False)
+    assert payments.agrees(payments.difference(got, payments.reference(table)))
+
+
+def test_a_difference_of_a_row_a_count_or_an_average_is_found() -> None:
+    table = some_payments()
+    want = payments.reference(table)
+    right = pa.table({name: pa.array(values) for name, values in want.items()})
+    assert payments.agrees(payments.difference(right, want))
+    assert not payments.agrees(payments.difference(right.slice(1), want))
+    assert not payments.agrees(payments.difference(pa.concat_tables([right, right.slice(0, 1)]), want))
+    for name, wrong in (
+        ("customer_id_nb_7d", 10**6),
+        ("customer_id_avg_amount_30d", 1e-6),
+        ("customer_id_nb_1d", None),
+    ):
+        values = want[name].tolist()
+        values[3] = None if wrong is None else values[3] + wrong
+        column = right.column_names.index(name)
+        assert not payments.agrees(payments.difference(right.set_column(column, name, pa.array(values)), want))
+
+
+def test_keys_pay_in_rounds_and_some_of_them_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(make_payments, "PAYMENTS", tmp_path)
+    rounds = pq.read_table(make_payments.keys(500, 3))
+    assert sorted(rounds["customer_id"].to_pylist()) == sorted([*range(500)] * 3)
+    times = payments.micros(rounds).to_numpy()
+    assert np.all(np.diff(times) > 0)
+    assert times[-1] - times[0] < 20 * payments.DAY_US
+    after = pq.read_table(make_payments.keys(500, 3, after=True))
+    assert len(set(after["customer_id"].to_pylist())) == after.num_rows == 500
+    assert payments.micros(after).to_numpy().min() > times[-1]

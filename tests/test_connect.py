@@ -59,3 +59,16 @@ def test_a_wrong_file_is_refused_with_its_place_over_connect(answer: dict[str, A
     assert "wrong.yaml:" in answer["refusal"]
     assert "UNKNOWN_KEY" in answer["refusal"]
     assert "models" in answer["refusal"]
+
+
+def test_scalers_and_categories_are_fitted_over_connect(answer: dict[str, Any]) -> None:
+    # x is 0.5, null and 2; y is -1, 3 and -2.
+    assert answer["fitted"] == {
+        "standard": {
+            "x_scaled": "scale_standard(x, 1.25, 0.75)",
+            "y_scaled": "scale_standard(y, 0.0, 2.160246899469287)",
+        },
+        "minmax": {"x_scaled": "scale_minmax(x, 0.5, 2.0)", "y_scaled": "scale_minmax(y, -2.0, 3.0)"},
+        "robust": {"x_scaled": "scale_robust(x, 1.25, 0.75)", "y_scaled": "scale_robust(y, -1.0, 2.5)"},
+    }
+    assert answer["one_hot"] == {"id_1": "id <=> 1", "id_2": "id <=> 2"}

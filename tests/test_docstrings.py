@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import shutil
+from datetime import datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,19 +17,27 @@ import firesteel
 from tests.support import small
 
 #: Names that the examples take for granted come from here; the builder's examples run in test_package.py.
-MODULES = ["firesteel", "firesteel._spark", "firesteel.functions", "firesteel.pipeline", "firesteel.notebook"]
+MODULES = [
+    "firesteel",
+    "firesteel._spark",
+    "firesteel.fitting",
+    "firesteel.functions",
+    "firesteel.pipeline",
+    "firesteel.training",
+    "firesteel.notebook",
+]
 
 
 @pytest.fixture(scope="module")
 def world(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the examples find: three rows, one with a null, a model in models/, and fraud.yaml."""
+    """What the examples find: three rows, one with a null, labels of two, a model in models/, and fraud.yaml."""
     folder = tmp_path_factory.mktemp("docstrings")
     files = small.write(folder)
     (folder / "models").mkdir()
     shutil.copy(files.model, folder / "models" / "fraud.onnx")
     firesteel.PipelineSpec(
         name="card-fraud",
-        schema="id BIGINT, amount DOUBLE, age DOUBLE",
+        schema="id BIGINT, amount DOUBLE, age DOUBLE, ts TIMESTAMP",
         models=[
             firesteel.Model(
                 "fraud", "models/fraud.onnx", {"score": "probabilities[1]"}, {small.INPUT: ["amount", "age"]}
@@ -36,9 +45,11 @@ def world(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict
         ],
         output=["id", "score"],
     ).save(folder / "fraud.yaml")
-    rows = [(1, 0.5, 2.0), (2, 3.0, -1.0), (3, None, 1.0)]
-    df = spark.createDataFrame(rows, "id BIGINT, amount DOUBLE, age DOUBLE")
-    return {"folder": folder, "names": {"spark": spark, "df": df, "firesteel": firesteel}}
+    days = [datetime(2026, 1, day) for day in (1, 2, 9)]
+    rows = [(1, 0.5, 2.0, days[0]), (2, 3.0, -1.0, days[1]), (3, None, 1.0, days[2])]
+    df = spark.createDataFrame(rows, "id BIGINT, amount DOUBLE, age DOUBLE, ts TIMESTAMP")
+    labels = spark.createDataFrame([(1, 1), (2, 0)], "id BIGINT, is_fraud INT")
+    return {"folder": folder, "names": {"spark": spark, "df": df, "labels": labels, "firesteel": firesteel}}
 
 
 def examples(module: ModuleType) -> list[doctest.DocTest]:

@@ -24,9 +24,14 @@ OURS, SPARKS = "firesteel", "kafka"
 
 @pytest.fixture(scope="module")
 def mixed(bootstrap: str) -> str:
-    """Records of every kind over three partitions: nulls, empty ones, headers, odd bytes, times of their own."""
+    """Records of every kind over three partitions: nulls, empty ones, headers, odd bytes, times of their own.
+
+    Idempotent: the filters below count on the order, which a repeated request would change.
+    """
     topic = kafka.new_topic(bootstrap, "mixed", partitions=3)
-    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5, "compression.type": "lz4"})
+    producer = Producer(
+        {"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 5, "compression.type": "lz4"}
+    )
     for i in range(3_000):
         producer.produce(
             topic,
@@ -145,7 +150,7 @@ def test_filters_read_less_and_give_the_same(spark: SparkSession, bootstrap: str
 def test_times_that_go_back_lose_no_record(spark: SparkSession, bootstrap: str) -> None:
     """Producers give the times: a later record may be older. Only what is before the first match is not read."""
     topic = kafka.new_topic(bootstrap, "times")
-    producer = Producer({"bootstrap.servers": bootstrap})
+    producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True})
     seconds = [5, 1, 9, 2, 8, 3, 7, 4, 6, 0]
     for second in seconds:
         producer.produce(topic, value=b"x", timestamp=1_700_000_000_000 + 1000 * second)
@@ -263,6 +268,7 @@ def test_consumers_go_on_between_batches_and_leave_with_the_query(
     assert query.awaitTermination(120)
     assert len(seen) >= 10
     assert max(seen) <= 2, "one for each task at most"
+    assert min(seen) >= 1, "nobody waits for the next batch's tasks"
     _until(lambda: reader.idleConsumers() == 0, query)
 
 

@@ -17,7 +17,9 @@ BATCHES = 1_000_000 if FULL else 150_000
 MAX_GROWTH_BYTES = 5 * 1024 * 1024
 #: An ordinary JVM, whose heap is all there from the start, so that only memory outside of it can grow. Measured after
 #: malloc gave back its free memory: the JIT's C2 compiles the loop once or twice more at some random moment, and malloc
-#: keeps the megabytes that it freed. 1,000,000 batches: 4.6 to 10.8 MB as they are, -1.9 to 3.2 MB after the trim.
+#: keeps the megabytes that it freed. 1,000,000 batches: 4.6 to 10.8 MB as they are, -1.9 to 3.2 MB after the trim. On a
+#: busy machine the JIT is still at it at the warm mark: the trim there gives back what it needs again (11.1 MB by the
+#: trims, 0.1 MB as they are). What leaks grows by either measure.
 JVM = ["-Xms256m", "-Xmx256m", "-XX:+AlwaysPreTouch"]
 
 
@@ -34,4 +36,4 @@ def test_a_hundred_thousand_batches_leave_no_memory_behind(jar: Path, tmp_path: 
     assert found["batches"] == BATCHES
     assert (found["runners_left"], found["batches_left"], found["off_heap_bytes_left"]) == (0, 0, 0)
     print(line)
-    assert found["trimmed_growth_bytes"] < MAX_GROWTH_BYTES, line
+    assert min(found["growth_bytes"], found["trimmed_growth_bytes"]) < MAX_GROWTH_BYTES, line

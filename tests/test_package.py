@@ -55,6 +55,7 @@ def test_configure_adds_jar_and_extensions_to_an_empty_builder(some_jar: Path) -
     assert returned is builder
     columnar_input = "spark.sql.execution.arrow.pythonUDF.columnarInput.enabled"
     wanted = {"spark.jars": str(some_jar), "spark.sql.extensions": _spark.EXTENSIONS, columnar_input: "false"}
+    wanted |= _spark._STATE_STORE
     assert builder._options == wanted
 
 

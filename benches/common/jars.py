@@ -11,6 +11,8 @@ from tests.harness import maven
 PEERS = ROOT / "benches" / "peers"
 FOLDER = WORK / "jars"
 STAMP = WORK / "jars.stamp"
+#: Contenders that are Firesteel.
+FIRESTEEL = frozenset({"firesteel", "native", "native_store"})
 
 
 def for_contenders(contenders: Iterable[str]) -> dict[str, list[str]]:
@@ -18,8 +20,8 @@ def for_contenders(contenders: Iterable[str]) -> dict[str, list[str]]:
     named = set(contenders)
     return {
         "kafka": [str(jar) for jar in maven.kafka_connector_jars()],
-        "peers": peers() if named & {"ort_java", "jackson"} else [],
-        "firesteel": [str(need(JAR, "jar"))] if named & {"firesteel", "native"} else [],
+        "peers": peers() if named & {"ort_java", "jackson", "tws_scala"} else [],
+        "firesteel": [str(need(JAR, "jar"))] if named & FIRESTEEL else [],
     }
 
 

@@ -7,6 +7,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 from confluent_kafka.admin import AdminClient
 
@@ -30,11 +31,11 @@ def broker(bootstrap: str | None) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def topic(bootstrap: str, stem: str, **config: str) -> Iterator[str]:
+def topic(bootstrap: str, stem: str, partitions: int = PARTITIONS, /, **config: str) -> Iterator[str]:
     """A topic with a name of its own, gone after the block."""
     name = f"{stem}-{uuid.uuid4().hex[:8]}"
-    topics.create(bootstrap, name, partitions=PARTITIONS, **config)
-    wait_for_leaders(bootstrap, name)
+    topics.create(bootstrap, name, partitions=partitions, **config)
+    wait_for_leaders(bootstrap, name, partitions)
     try:
         yield name
     finally:
@@ -43,11 +44,11 @@ def topic(bootstrap: str, stem: str, **config: str) -> Iterator[str]:
         admin.delete_topics([name])[name].result(timeout=60)
 
 
-def wait_for_leaders(bootstrap: str, name: str) -> None:
+def wait_for_leaders(bootstrap: str, name: str, partitions: int = PARTITIONS) -> None:
     """Waits until a new topic shows all its partitions: its creation is answered a little earlier."""
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 4})
     deadline = time.monotonic() + LEADER_TIMEOUT_S
-    while len(admin.list_topics(name, timeout=LEADER_TIMEOUT_S).topics[name].partitions) < PARTITIONS:
+    while len(admin.list_topics(name, timeout=LEADER_TIMEOUT_S).topics[name].partitions) < partitions:
         if time.monotonic() > deadline:
             raise TimeoutError(f"benches: {name} has no leaders after {LEADER_TIMEOUT_S} s")
         time.sleep(0.05)
@@ -64,6 +65,14 @@ def load_command(bootstrap: str, topic: str, events: int, *, seed: int, rate_per
     command += ["--bootstrap", bootstrap, "--topic", topic, "--partitions", str(PARTITIONS)]
     command += ["--count", str(events), "--seed", str(seed)]
     return command if rate_per_s is None else [*command, "--rate", str(rate_per_s), "--send-time"]
+
+
+def replay(bootstrap: str, topic: str, file: Path, *, key: str, time: str) -> None:
+    """Writes a Parquet file's rows to a topic in the order of `time`, each to the partition that Java's client would
+    choose for its `key`."""
+    command = [str(need(CLI, "cli")), "loadgen", "replay", str(file), "--quiet", "--key-column", key]
+    command += ["--time-column", time, "--bootstrap", bootstrap, "--topic", topic]
+    subprocess.run(command, check=True)
 
 
 def read(bootstrap: str, topic: str) -> Iterator[tuple[bytes, int]]:

@@ -133,12 +133,12 @@ class Report:
             raise KeyError(f"{self.name}: no figure for {who} in {case}")
         return found.median
 
-    def ratio(self, case: str, us: str, peer: str) -> Ratio:
-        """Adds and returns `us` over `peer` in `case`, paired by repetition."""
+    def ratio(self, case: str, us: str, peer: str, *, named: str | None = None) -> Ratio:
+        """Adds and returns `us` over `peer` in `case`, paired by repetition; `named` if we are there more than once."""
         ours, theirs = self.figure(case, us), self.figure(case, peer)
         if ours is None or theirs is None:
             raise KeyError(f"{self.name}: no figure for {us} or {peer} in {case}")
-        ratio = Ratio(case, peer, tuple(a / b for a, b in zip(ours.values, theirs.values, strict=True)))
+        ratio = Ratio(named or case, peer, tuple(a / b for a, b in zip(ours.values, theirs.values, strict=True)))
         self.ratios.append(ratio)
         return ratio
 
@@ -227,7 +227,8 @@ def plot_grouped(report: Report, path: Path) -> None:
     cases = list(dict.fromkeys(f.case for f in shown))
     names = list(dict.fromkeys(f.who for f in shown))
     width = 0.8 / max(1, len(names))
-    ours = {"native": "black", "firesteel": "dimgrey" if "native" in names else "black"}
+    ours = {"native": "black", "native_store": "darkslategrey"}
+    ours["firesteel"] = "dimgrey" if "native" in names else "black"
     figure, axes = plt.subplots(figsize=(1.6 + 2.6 * max(1, len(cases)), 4.2), layout="constrained")
     for n, who in enumerate(names):
         found = [(c, f) for c, case in enumerate(cases) if (f := report.figure(case, who)) is not None]

@@ -6,6 +6,8 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
+from benches.common.jars import FIRESTEEL
+
 #: What every contender runs with. `maxRecordsPerBatch` is Spark's default, written down because rates depend on it.
 SETTINGS = {
     "spark.master": "local[2]",
@@ -25,6 +27,17 @@ SETTINGS = {
 CONSUMER = {"kafka.fetch.max.wait.ms": "1"}
 
 
+#: What everybody who keeps state in Spark runs with. The store is the one that `transformWithState` needs. Counting its
+#: rows would cost a look-up for each write and serves a metric only.
+STATE = {
+    "spark.sql.streaming.stateStore.providerClass": (
+        "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
+    ),
+    "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
+    "spark.sql.streaming.stateStore.rocksdb.trackTotalNumberOfRows": "false",
+}
+
+
 def session(name: str, jars: list[str], extra: dict[str, str] | None = None) -> SparkSession:
     """A fresh local session; `jars` come as with ``spark-submit --jars``."""
     builder = SparkSession.builder.appName(f"bench-{name}")
@@ -35,20 +48,22 @@ def session(name: str, jars: list[str], extra: dict[str, str] | None = None) -> 
     return spark
 
 
-def for_contender(name: str, jars: dict[str, Any]) -> SparkSession:
+def for_contender(name: str, jars: dict[str, Any], settings: dict[str, str] | None = None) -> SparkSession:
     """A session with the jars that this contender's users would add, and Firesteel's extension only for Firesteel.
 
     Parameters
     ----------
     jars
         ``kafka`` (the connector and its dependencies), ``peers`` and ``firesteel``: lists of paths.
+    settings
+        What a benchmark sets besides, for all who take part.
     """
-    if name in ("firesteel", "native"):
-        extra = {"spark.sql.extensions": "io.firesteel.spark.FiresteelExtensions"}
+    if name in FIRESTEEL:
+        extra = {"spark.sql.extensions": "io.firesteel.spark.FiresteelExtensions", **(settings or {})}
         return session(name, jars["kafka"] + jars["firesteel"], extra)
-    if name in ("ort_java", "jackson"):
-        return session(name, jars["kafka"] + jars["peers"])
-    return session(name, jars["kafka"])
+    if name in ("ort_java", "jackson", "tws_scala"):
+        return session(name, jars["kafka"] + jars["peers"], settings)
+    return session(name, jars["kafka"], settings)
 
 
 def stream(spark: SparkSession, bootstrap: str, topic: str, max_offsets: int | None = None) -> DataFrame:

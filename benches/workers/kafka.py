@@ -6,13 +6,9 @@ A request's subject is a case: ``read`` (all columns of the records into the noo
 
 from __future__ import annotations
 
+import functools
 import json
-import os
-import shutil
 import sys
-import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +16,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from benches.common import spark as sessions
-from benches.common.cpu import peak_rss_bytes, reset_peak, tree_seconds
 from benches.common.progress import kept_rate
 from benches.common.worker import requests
 from benches.peers import native
 from benches.peers.decoded import from_json
 from benches.workers import streams
-
-#: The JVM gives the pages of a shrunk heap back in the background.
-GIVE_BACK_S = 1.0
-MIB = 2**20
+from benches.workers.costs import MIB, costed
 
 
 def frame(spark: SparkSession, job: dict[str, Any], case: str, topic: str) -> DataFrame:
@@ -51,26 +43,9 @@ def writer(df: DataFrame, job: dict[str, Any], sink: str) -> DataStreamWriter:
     return streams.to_kafka(df, job, job["out_topic"], once=sink == "kafka once")
 
 
-def run(make: Callable[[], DataStreamWriter]) -> list[dict[str, Any]]:
-    """Runs an AvailableNow stream to its end; gives its progress."""
-    folder = tempfile.mkdtemp(prefix="firesteel-bench-")
-    try:
-        query = make().option("checkpointLocation", folder).trigger(availableNow=True).start()
-        query.awaitTermination()
-        return [json.loads(p.json) for p in query.recentProgress]
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def forget_peak(spark: SparkSession) -> float:
-    """Makes the kernel count the peak of the next case alone; gives what the processes hold now, in MiB.
-
-    A heap that an earlier case has grown would count for this one too: a full collection shrinks it first.
-    """
-    spark._jvm.java.lang.System.gc()  # type: ignore[union-attr]
-    time.sleep(GIVE_BACK_S)
-    reset_peak(os.getpid())
-    return peak_rss_bytes(os.getpid()) / MIB
+def timed(sink: DataStreamWriter) -> dict[str, Any]:
+    """The rate of one run."""
+    return kept_rate(streams.run(sink))
 
 
 def main() -> None:
@@ -82,14 +57,7 @@ def main() -> None:
         case, _, sink = request.subject.partition(">")
         topic = job["topic"] if request.action == "measure" else job["warm_topic"]
         df = frame(spark, job, case, topic)
-        rss_before = forget_peak(spark)
-        cpu_before = tree_seconds(os.getpid())
-        progress = run(lambda df=df, sink=sink: writer(df, job, sink))  # type: ignore[misc]
-        cpu = tree_seconds(os.getpid()) - cpu_before
-        rate = kept_rate(progress)
-        rate["cpu_s_per_million_rows"] = cpu / (rate["rows_total"] / 1e6)
-        rate["rss_before_mib"] = rss_before
-        rate["peak_rss_mib"] = peak_rss_bytes(os.getpid()) / MIB
+        rate = costed(spark, functools.partial(timed, writer(df, job, sink)))
         rate["heap_mib"] = heap_mib
         request.answer(rate)
 

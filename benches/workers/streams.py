@@ -1,8 +1,11 @@
 """From a topic to scores, and from scores to a topic: natively for ``native``, with Spark's source and sink for the
-others."""
+others. And how a stream is run to the end of its topic."""
 
 from __future__ import annotations
 
+import json
+import shutil
+import tempfile
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -52,3 +55,15 @@ def to_kafka(df: DataFrame, job: dict[str, Any], topic: str, *, once: bool = Fal
     else:
         chosen = scores.select(F.to_json(F.struct("*")).alias("value")).writeStream.format("kafka")
     return chosen.option("kafka.bootstrap.servers", job["bootstrap"]).option("topic", topic)
+
+
+def run(writer: DataStreamWriter, checkpoint: str | None = None) -> list[dict[str, Any]]:
+    """Runs an AvailableNow stream to its end; gives its progress. Without a `checkpoint` it has one for itself."""
+    folder = checkpoint or tempfile.mkdtemp(prefix="firesteel-bench-")
+    try:
+        query = writer.option("checkpointLocation", folder).trigger(availableNow=True).start()
+        query.awaitTermination()
+        return [json.loads(p.json) for p in query.recentProgress]
+    finally:
+        if checkpoint is None:
+            shutil.rmtree(folder, ignore_errors=True)

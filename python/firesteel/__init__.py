@@ -13,38 +13,51 @@ Examples
 (2, 1)
 """
 
+from firesteel._parity import Parity, Way, parity
 from firesteel._spark import configure, find_jar
+from firesteel._state import dump_state
 from firesteel._version import __version__
 from firesteel.errors import (
     FiresteelError,
+    FitError,
     JarNotFoundError,
     NotInstalledError,
     PipelineError,
     VersionMismatchError,
 )
+from firesteel.fitting import fit_one_hot, fit_scalers
 from firesteel.functions import accepted, predict, rejected
 from firesteel.pipeline import Pipeline
 from firesteel.spec import Avro, Check, Fill, Model, PipelineSpec, Protobuf, Registry, Require
+from firesteel.training import TrainingSet
 
 __all__ = [
     "Avro",
     "Check",
     "Fill",
     "FiresteelError",
+    "FitError",
     "JarNotFoundError",
     "Model",
     "NotInstalledError",
+    "Parity",
     "Pipeline",
     "PipelineError",
     "PipelineSpec",
     "Protobuf",
     "Registry",
     "Require",
+    "TrainingSet",
     "VersionMismatchError",
+    "Way",
     "__version__",
     "accepted",
     "configure",
+    "dump_state",
     "find_jar",
+    "fit_one_hot",
+    "fit_scalers",
+    "parity",
     "predict",
     "rejected",
 ]

@@ -1,7 +1,8 @@
-"""Finds the jar, configures a session, and is the one place that may touch ``_jvm``.
+"""Finds the jar, configures a session, and is, with ``training``, the one place that may touch ``_jvm``.
 
-``_jvm`` is used for two things that no public API gives: the jar's version on the driver's class path, and the
-SQL metrics of an executed plan. Both exist on classic sessions only; over Spark Connect they are skipped.
+``_jvm`` is used for four things that no public API gives: the jar's version on the driver's class path, the SQL
+metrics of an executed plan, pipelines with windows, whose rows move between their parts, and training sets. They exist
+on classic sessions only.
 """
 
 from __future__ import annotations
@@ -27,6 +28,17 @@ JAR_NAME = f"firesteel-spark_2.13-{__version__}.jar"
 
 #: Spark 4.2.0 hangs when a plain Python UDF reads from a columnar source, Parquet as well as ours, while this is on.
 _COLUMNAR_UDF_INPUT = "spark.sql.execution.arrow.pythonUDF.columnarInput.enabled"
+
+#: Windows behind any stream keep the histories of their keys in Spark's state store, and need the one on RocksDB. Its
+#: changes are written down as a log, not as whole files, for each micro-batch. The checkpoint's format stays version 1:
+#: with 2, a file sink that skips a batch which it has, after a crash before the commit log, leaves Spark 4.2.0 without
+#: the states' names, and the query never starts again ("CheckpointInfo length: 0").
+_STATE_STORE = {
+    "spark.sql.streaming.stateStore.providerClass": (
+        "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
+    ),
+    "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
+}
 
 #: Environment variable that names another jar; it wins over every other place.
 JAR_VARIABLE = "FIRESTEEL_JAR"
@@ -66,7 +78,8 @@ def configure(builder: SparkSession.Builder, *, jar: str | os.PathLike[str] | No
     """Make a session builder ready for Firesteel: its jar and its SQL extensions.
 
     Also turns ``spark.sql.execution.arrow.pythonUDF.columnarInput.enabled`` off unless the builder names it: Spark
-    4.2.0 hangs in plain Python UDFs over columnar sources while it is on.
+    4.2.0 hangs in plain Python UDFs over columnar sources while it is on. And makes RocksDB, with a change log, the
+    state store of streams unless the builder names another: windows behind a stream need it.
 
     Jars and extensions that the builder already names are kept. Settings are read once, when a session
     starts: call this before ``getOrCreate`` and stop a session that runs without Firesteel. Over Spark Connect
@@ -100,8 +113,9 @@ def configure(builder: SparkSession.Builder, *, jar: str | os.PathLike[str] | No
     options: Mapping[str, Any] = getattr(builder, "_options", {})
     builder.config("spark.jars", _appended(options.get("spark.jars"), path))
     builder.config("spark.sql.extensions", _appended(options.get("spark.sql.extensions"), EXTENSIONS))
-    if _COLUMNAR_UDF_INPUT not in options:
-        builder.config(_COLUMNAR_UDF_INPUT, "false")
+    for key, value in {_COLUMNAR_UDF_INPUT: "false", **_STATE_STORE}.items():
+        if key not in options:
+            builder.config(key, value)
     return builder
 
 
@@ -180,3 +194,18 @@ def metric_values(node: Any) -> dict[str, int]:
         entry = entries.next()
         values[entry._1()] = entry._2().value()
     return values
+
+
+def in_parts(df: DataFrame, path: str) -> bool:
+    """Whether a pipeline file has windows, so that its rows must go to their keys between its parts."""
+    session = df.sparkSession
+    return hasattr(session, "_jsparkSession") and bool(
+        session._jvm.io.firesteel.spark.Pipeline.hasWindows(path, session._jsparkSession)  # type: ignore[union-attr]
+    )
+
+
+def transformed_in_parts(df: DataFrame, path: str) -> DataFrame:
+    """Transform as Scala's ``Pipeline.load(path).transform(df)`` does."""
+    session = df.sparkSession
+    pipeline = session._jvm.io.firesteel.spark.Pipeline.load(path)  # type: ignore[union-attr]
+    return type(df)(pipeline.transform(df._jdf), session)

@@ -10,6 +10,7 @@ import re
 
 __all__ = [
     "FiresteelError",
+    "FitError",
     "JarNotFoundError",
     "NotInstalledError",
     "PipelineError",
@@ -29,6 +30,13 @@ class FiresteelError(Exception):
     def __init__(self, condition: str, message: str) -> None:
         self.condition = condition
         super().__init__(message if message.startswith(condition) else f"{condition}: {message}")
+
+
+class FitError(FiresteelError):
+    """A column that :func:`firesteel.fit_scalers` or :func:`firesteel.fit_one_hot` can't learn from."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("BAD_FIT", message)
 
 
 class JarNotFoundError(FiresteelError):

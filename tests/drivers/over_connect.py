@@ -48,6 +48,8 @@ print(
             "plan": notebook.plan(scored),
             "refusal": refusal,
             "no_metrics": no_metrics,
+            "fitted": {kind: firesteel.fit_scalers(df, ["x", "y"], kind) for kind in ("standard", "minmax", "robust")},
+            "one_hot": firesteel.fit_one_hot(df, ["id"], most=2),
         }
     )
 )

@@ -35,7 +35,7 @@ def compacted(bootstrap: str, name: str, *, keys: int = 20, rounds: int = 30, pa
         delete_retention_ms="0",
     )
     start_ms = int(time.time() * 1000) - rounds * 10_000
-    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 1})
+    producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 1})
     for number in range(rounds):
         for partition in range(partitions):
             for key in (*(f"key {i}" for i in range(keys)), f"once {number}"):

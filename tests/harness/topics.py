@@ -122,6 +122,9 @@ def read_all(
                 # It waits until there are so many: with gaps there never are, so not for long.
                 batch = consumer.consume(min(10_000, end - position), timeout=0.2)
                 for message in batch:
+                    if message.partition() != partition:
+                        # The end of the partition before, told late.
+                        continue
                     error = message.error()
                     if error is not None and error.code() != KafkaError._PARTITION_EOF:
                         raise RuntimeError(f"topic {name}: {error}")

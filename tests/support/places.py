@@ -13,6 +13,7 @@ BUILD = ROOT / "build"
 DIST = BUILD / "dist"
 JAR = DIST / "firesteel-spark_2.13-0.1.0.jar"
 SHARED_DATA = ROOT.parent / "shared" / "data"
+CLI = BUILD / "bin" / "firesteel"
 TEST_MODELS = ROOT / "tests" / "models"
 
 #: The long schedules run in full with FIRESTEEL_FULL=1, a seeded part of them otherwise.

@@ -25,4 +25,9 @@ def write_available(df: DataFrame, folder: Path, *, timeout_s: int = 180) -> Str
 
 def rows_read(query: StreamingQuery) -> int:
     """Rows that the source gave, over all micro-batches of the query."""
-    return sum(progress["numInputRows"] for progress in query.recentProgress)
+    return sum(batch_rows(query))
+
+
+def batch_rows(query: StreamingQuery) -> list[int]:
+    """Rows of each of the query's last micro-batches, of which Spark remembers a hundred."""
+    return [progress["numInputRows"] for progress in query.recentProgress]

@@ -40,6 +40,7 @@ impl Share {
             source: String::new(),
             settings: ClientSettings { properties, oauth: None },
             ranges,
+            apart: false,
             columns: vec![Column::Value],
             batch_rows,
             batch_bytes: BATCH_BYTES,

@@ -26,6 +26,9 @@ pub(crate) enum CliError {
         /// What is wrong, where, and what to do.
         message: String,
     },
+    /// What should be the same is not.
+    #[error("{0}")]
+    Different(String),
     /// The broker refused something or could not be reached.
     #[error("Kafka: {0}")]
     Kafka(String),
@@ -48,7 +51,7 @@ impl CliError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Pipeline(_) => 2,
-            Self::File { .. } | Self::Content { .. } | Self::Kafka(_) | Self::Engine(_) => 1,
+            Self::File { .. } | Self::Content { .. } | Self::Different(_) | Self::Kafka(_) | Self::Engine(_) => 1,
         }
     }
 }

@@ -6,9 +6,12 @@
 mod error;
 mod loadgen;
 mod logging;
+mod parity;
 mod pipeline;
+mod records;
 mod schema;
 mod score;
+mod state;
 mod validate;
 
 use std::process::ExitCode;
@@ -27,6 +30,11 @@ enum Command {
     Schema,
     /// Run a pipeline over a file of records
     Score(score::ScoreArgs),
+    /// Show that a log gives the same bytes in one pass, in micro-batches of any size and over restarts
+    Parity(parity::ParityArgs),
+    /// Look into the state of windows
+    #[command(subcommand)]
+    State(state::StateCommand),
     /// Generate events into a file or a Kafka topic
     #[command(subcommand)]
     Loadgen(loadgen::LoadgenCommand),
@@ -38,6 +46,8 @@ fn main() -> ExitCode {
         Command::Validate(args) => validate::run(&args),
         Command::Schema => schema::run(),
         Command::Score(args) => score::run(&args),
+        Command::Parity(args) => parity::run(&args),
+        Command::State(command) => state::run(&command),
         Command::Loadgen(command) => loadgen::run(&command),
     };
     match result {

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use firesteel_engine::{
-    error::{SpecErrors, StageError},
+    error::{SpecError, SpecErrors, StageError},
     model::{registry, runtime},
-    pipeline::{InputMode, Prepared, prepare_pipeline, unreadable_file},
+    pipeline::{Call, InputMode, Prepared, prepare_pipeline, unreadable_file},
     spec::PipelineSpec,
 };
 
@@ -18,21 +18,41 @@ pub(crate) struct PipelineArgs {
     /// The pipeline file
     #[arg(value_name = "PIPELINE.yaml")]
     file: PathBuf,
+    #[command(flatten)]
+    runtime: RuntimeArgs,
+}
+
+/// What a pipeline needs of this machine.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RuntimeArgs {
     /// ONNX Runtime's library; default: build/native/libonnxruntime.so beside this program's folder
     #[arg(long, value_name = "FILE", env = "FIRESTEEL_ONNXRUNTIME", hide_env_values = true)]
     onnxruntime: Option<PathBuf>,
 }
 
 impl PipelineArgs {
-    /// Checks the file, its schema and its models, as the driver of a Spark job does.
+    /// See [`RuntimeArgs::prepare`].
     pub(crate) fn prepare(&self) -> Result<Prepared, CliError> {
-        let file = self.file.to_string_lossy();
-        let yaml = std::fs::read_to_string(&self.file).map_err(CliError::file(&self.file))?;
+        self.runtime.prepare(&self.file)
+    }
+}
+
+/// What a prepared pipeline asks of the engine.
+pub(crate) fn call_of(prepared: &Prepared) -> Result<Call, CliError> {
+    let call = serde_json::from_str(&prepared.call);
+    Ok(call.map_err(|error| SpecErrors::from(SpecError::new("INTERNAL", "", error.to_string())))?)
+}
+
+impl RuntimeArgs {
+    /// Checks a pipeline file, its schema and its models, as the driver of a Spark job does.
+    pub(crate) fn prepare(&self, pipeline: &Path) -> Result<Prepared, CliError> {
+        let file = pipeline.to_string_lossy();
+        let yaml = std::fs::read_to_string(pipeline).map_err(CliError::file(pipeline))?;
         let spec = PipelineSpec::from_yaml(&yaml, &file)?;
         if !spec.models.is_empty() {
             runtime::init(&self.onnxruntime_library()?)?;
         }
-        let folder = self.file.parent().unwrap_or(Path::new(""));
+        let folder = pipeline.parent().unwrap_or(Path::new(""));
         let mut found = Vec::with_capacity(spec.models.len() + 1);
         let mut faults = Vec::new();
         for (position, model) in spec.models.iter().enumerate() {

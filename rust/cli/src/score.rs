@@ -3,29 +3,30 @@
 use std::{
     collections::BTreeMap,
     fs::File,
-    io::{BufRead, BufReader, BufWriter, Write},
+    io::{BufWriter, Write},
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
 };
 
 use arrow::{
-    array::{Array, AsArray, BinaryArray, BinaryBuilder, Int32Array, Int64Array, RecordBatch, StringArray},
+    array::{AsArray, RecordBatch, StringArray},
     compute::{filter, filter_record_batch, is_not_null, is_null},
-    datatypes::{DataType, Field, Schema, SchemaRef},
+    datatypes::{DataType, Field, Schema},
     error::ArrowError,
 };
 use arrow_json::{LineDelimitedWriter, WriterBuilder, writer::LineDelimited};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use firesteel_engine::{
-    error::{SpecError, SpecErrors, StageError},
-    pipeline::{Call, Compiled, REJECTED},
+    error::StageError,
+    pipeline::{Compiled, REJECTED},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::{error::CliError, pipeline::PipelineArgs};
-
-/// Records that go through the engine together.
-const BATCH_ROWS: usize = 8192;
+use crate::{
+    error::CliError,
+    pipeline::{PipelineArgs, call_of},
+    records::{BATCH_ROWS, Log, Records},
+};
 
 /// Options of `score`.
 #[derive(Debug, clap::Args)]
@@ -52,17 +53,15 @@ pub(crate) struct ScoreArgs {
 /// Scores the whole file and prints the books: rows in, scored, rejected by code.
 pub(crate) fn run(args: &ScoreArgs) -> Result<(), CliError> {
     let prepared = args.pipeline.prepare()?;
-    let call: Call = serde_json::from_str(&prepared.call)
-        .map_err(|error| SpecErrors::from(SpecError::new("INTERNAL", "", error.to_string())))?;
-    let mut runner = Compiled::new(&call)?.runner()?;
+    let mut runner = Compiled::new(&call_of(&prepared)?)?.runner()?;
 
-    let mut records = Records::open(&args.input, args.base64)?;
+    let mut records = Records::open(Log { path: &args.input, is_base64: args.base64 })?;
     let progress = progress_bar(args)?;
     let mut accepted = JsonLines::create(&args.out)?;
     let mut rejected = args.rejected.as_deref().map(JsonLines::create).transpose()?;
     let (mut scored, mut reasons) = (0, BTreeMap::<String, u64>::new());
     let never = AtomicBool::new(false);
-    while let Some(batch) = records.next_batch()? {
+    while let Some(batch) = records.next_batch(BATCH_ROWS)? {
         let result = runner.process(&batch, &never)?;
         let (kept, refused) = split(&result).map_err(StageError::from)?;
         scored += kept.num_rows() as u64;
@@ -71,12 +70,12 @@ pub(crate) fn run(args: &ScoreArgs) -> Result<(), CliError> {
         if let Some(file) = &mut rejected {
             file.write(&readable(&refused, args.base64).map_err(StageError::from)?)?;
         }
-        progress.set_position(records.bytes);
+        progress.set_position(records.place().bytes);
     }
     accepted.finish()?;
     rejected.map(JsonLines::finish).transpose()?;
     progress.finish_and_clear();
-    println!("{} rows in, {scored} scored, {} rejected", records.rows, reasons.values().sum::<u64>());
+    println!("{} rows in, {scored} scored, {} rejected", records.place().rows, reasons.values().sum::<u64>());
     for (code, rows) in reasons {
         println!("  {code:<18} {rows}");
     }
@@ -91,76 +90,6 @@ fn progress_bar(args: &ScoreArgs) -> Result<ProgressBar, CliError> {
     let template = "{elapsed:>4} {wide_bar} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left";
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     Ok(ProgressBar::new(length).with_style(style))
-}
-
-/// Lines of a file as records: the file's name for the topic, the line number from 0 for the offset.
-struct Records {
-    path: PathBuf,
-    name: String,
-    file: BufReader<File>,
-    line: Vec<u8>,
-    is_base64: bool,
-    rows: i64,
-    bytes: u64,
-    schema: SchemaRef,
-}
-
-impl Records {
-    fn open(path: &Path, is_base64: bool) -> Result<Self, CliError> {
-        let file = File::open(path).map_err(CliError::file(path))?;
-        let schema = Schema::new(vec![
-            Field::new("value", DataType::Binary, true),
-            Field::new("topic", DataType::Utf8, true),
-            Field::new("partition", DataType::Int32, true),
-            Field::new("offset", DataType::Int64, true),
-        ]);
-        Ok(Self {
-            path: path.to_owned(),
-            name: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
-            file: BufReader::with_capacity(1 << 20, file),
-            line: Vec::new(),
-            is_base64,
-            rows: 0,
-            bytes: 0,
-            schema: Arc::new(schema),
-        })
-    }
-
-    /// The next records; none at the end of the file.
-    fn next_batch(&mut self) -> Result<Option<RecordBatch>, CliError> {
-        let mut values = BinaryBuilder::new();
-        let first = self.rows;
-        for _ in 0..BATCH_ROWS {
-            self.line.clear();
-            let read = self.file.read_until(b'\n', &mut self.line).map_err(CliError::file(&self.path))?;
-            if read == 0 {
-                break;
-            }
-            self.bytes += read as u64;
-            self.rows += 1;
-            let text = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
-            let text = text.strip_suffix(b"\r").unwrap_or(text);
-            if self.is_base64 {
-                let value = STANDARD.decode(text).map_err(|error| {
-                    CliError::Usage(format!("{}: line {} is no base64: {error}", self.path.display(), self.rows))
-                })?;
-                values.append_value(value);
-            } else {
-                values.append_value(text);
-            }
-        }
-        let values: BinaryArray = values.finish();
-        if values.is_empty() {
-            return Ok(None);
-        }
-        let count = values.len();
-        let topic = StringArray::from_iter_values(std::iter::repeat_n(&self.name, count));
-        let partition = Int32Array::from(vec![0; count]);
-        let offset = Int64Array::from_iter_values(first..self.rows);
-        let columns =
-            vec![Arc::new(values) as _, Arc::new(topic) as _, Arc::new(partition) as _, Arc::new(offset) as _];
-        Ok(Some(RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(StageError::from)?))
-    }
 }
 
 /// Accepted rows without `_rejected`, and the fields of `_rejected` of the others.

@@ -39,6 +39,12 @@ pub enum RejectCode {
     CheckFailed,
     /// An expression failed on this row (division by zero, overflow, bad cast).
     ExpressionFailed,
+    /// A column of a window's key is null.
+    NullKey,
+    /// The time of an event is null or outside the years 1 to 9999.
+    BadEventTime,
+    /// An event came later than its window block allows.
+    LateEvent,
     /// A model input is null.
     NullFeature,
     /// The model failed on this row.
@@ -47,7 +53,7 @@ pub enum RejectCode {
 
 impl RejectCode {
     /// Every code, for docs and for counters indexed by [`RejectCode::index`].
-    pub const ALL: [RejectCode; 17] = [
+    pub const ALL: [RejectCode; 20] = [
         Self::Tombstone,
         Self::EmptyValue,
         Self::Malformed,
@@ -63,6 +69,9 @@ impl RejectCode {
         Self::RequiredMissing,
         Self::CheckFailed,
         Self::ExpressionFailed,
+        Self::NullKey,
+        Self::BadEventTime,
+        Self::LateEvent,
         Self::NullFeature,
         Self::InferenceFailed,
     ];
@@ -85,6 +94,9 @@ impl RejectCode {
             Self::RequiredMissing => "REQUIRED_MISSING",
             Self::CheckFailed => "CHECK_FAILED",
             Self::ExpressionFailed => "EXPRESSION_FAILED",
+            Self::NullKey => "NULL_KEY",
+            Self::BadEventTime => "BAD_EVENT_TIME",
+            Self::LateEvent => "LATE_EVENT",
             Self::NullFeature => "NULL_FEATURE",
             Self::InferenceFailed => "INFERENCE_FAILED",
         }

@@ -86,6 +86,20 @@ pub(crate) fn prepare_pipeline(yaml: &str, file: &str, found: &[String], typed: 
     json(&pipeline::prepare_pipeline(yaml, file, found, mode)?)
 }
 
+/// The parts of a pipeline with windows whose rows go packed, see [`pipeline::prepare_parts`]; JSON.
+pub(crate) fn prepare_parts(
+    yaml: &str,
+    file: &str,
+    found: &[String],
+    typed: bool,
+    buckets: u32,
+    stream: bool,
+) -> Result<String, BridgeError> {
+    let mode = if typed { InputMode::Typed } else { InputMode::Bytes };
+    let packed = pipeline::prepare_parts(yaml, file, found, mode, buckets, stream)?;
+    serde_json::to_string(&packed).map_err(|e| internal(e.to_string()))
+}
+
 /// Checks the call of one loaded model; `arguments` are names and DDL types. JSON of a [`Prepared`].
 pub(crate) fn prepare_predict(
     model: &str,
@@ -104,7 +118,8 @@ fn json(prepared: &Prepared) -> Result<String, BridgeError> {
 pub(crate) fn open(call: &str, input: &str) -> Result<Session, BridgeError> {
     let compiled = compiled(call)?;
     let cancelled = Arc::new(AtomicBool::new(false));
-    let work = EngineWork { runner: compiled.runner()?, cancelled: Arc::clone(&cancelled) };
+    let keeps_rows = compiled.keeps_rows();
+    let work = EngineWork { runner: compiled.runner()?, keeps_rows, cancelled: Arc::clone(&cancelled) };
     Ok(Session::new(Box::new(work), schema_of(input)?, Arc::clone(compiled.output_schema()), cancelled))
 }
 
@@ -127,12 +142,17 @@ pub(crate) fn compiled(call: &str) -> Result<Compiled, BridgeError> {
 
 struct EngineWork {
     runner: RunnerLease,
+    keeps_rows: bool,
     cancelled: Arc<AtomicBool>,
 }
 
 impl Work for EngineWork {
     fn run(&mut self, batch: RecordBatch) -> Result<RecordBatch, StageError> {
         self.runner.process(&batch, &self.cancelled)
+    }
+
+    fn keeps_rows(&self) -> bool {
+        self.keeps_rows
     }
 
     fn times(&self) -> StageTimes {

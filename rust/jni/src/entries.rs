@@ -18,7 +18,7 @@ use jni::{Env, NativeMethod, jni_sig, jni_str, native_method};
 use crate::error::BridgeError;
 use crate::handle::Handle;
 use crate::policy::ThrowTyped;
-use crate::{counts, engine, ffi, handle, logging, producing, self_test};
+use crate::{bucket_entries, counts, engine, ffi, handle, logging, producing, self_test};
 
 type Entry<T> = Result<T, BridgeError>;
 
@@ -191,7 +191,8 @@ fn borrowed_release<'local>(_: &mut Env<'local>, _: JClass<'local>) -> Entry<jlo
 
 fn live_counts<'local>(env: &mut Env<'local>, _: JClass<'local>, into: JLongArray<'local>) -> Entry<()> {
     let (batches, bytes) = counts::lent();
-    Ok(into.set_region(env, 0, &[(handle::open_count() + producing::open_count()) as jlong, batches, bytes])?)
+    let open = handle::open_count() + producing::open_count() + bucket_entries::open_count();
+    Ok(into.set_region(env, 0, &[open as jlong, batches, bytes])?)
 }
 
 fn self_test_panic<'local>(_: &mut Env<'local>, _: JClass<'local>, kind: jint) -> Entry<()> {

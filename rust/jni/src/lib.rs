@@ -6,6 +6,8 @@
 //! is a [`session::Session`], reached by a number that can be stale without harm ([`handle`]). The work itself is
 //! the engine's: an entry converts its arguments, calls one safe function, converts the result.
 
+mod bucket;
+mod bucket_entries;
 mod classes;
 mod counts;
 mod engine;

@@ -24,8 +24,13 @@ pub(crate) struct StageTimes {
 
 /// One batch in, one batch out, row by row in line.
 pub(crate) trait Work: Send {
-    /// The result has the rows of `batch`, in its order.
+    /// The result has the rows of `batch`, in its order, unless [`Work::keeps_rows`] says otherwise.
     fn run(&mut self, batch: RecordBatch) -> Result<RecordBatch, StageError>;
+
+    /// Whether a result has as many rows as went in.
+    fn keeps_rows(&self) -> bool {
+        true
+    }
 
     /// What [`Work::run`] has done so far.
     fn times(&self) -> StageTimes;
@@ -70,9 +75,6 @@ impl Session {
         let batch = unsafe { ffi::import(input, &self.input) }?;
         let rows = batch.num_rows();
         let result = self.run(batch)?;
-        if result.num_rows() != rows {
-            return Err(internal(format!("{rows} rows went in and {} came out", result.num_rows())));
-        }
         // SAFETY: by contract, and released above.
         let bytes = unsafe { ffi::export(result, &self.output, output) }?;
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
@@ -93,10 +95,14 @@ impl Session {
         if self.cancelled.load(Ordering::Relaxed) {
             return Err(StageError::Cancelled { stage: "bridge" }.into());
         }
-        let start = Instant::now();
+        let (start, rows) = (Instant::now(), batch.num_rows());
         let result = work.run(batch);
         self.engine_nanos.fetch_add(start.elapsed().as_nanos() as i64, Ordering::Relaxed);
-        Ok(result?)
+        let result = result?;
+        if work.keeps_rows() && result.num_rows() != rows {
+            return Err(internal(format!("{rows} rows went in and {} came out", result.num_rows())));
+        }
+        Ok(result)
     }
 
     /// Makes a running batch stop at its next check, and every later one fail.

@@ -69,6 +69,9 @@ pub struct ReadRequest {
     pub prefetch_bytes: usize,
     /// Whether lost records are an error; else they are passed over.
     pub fail_on_data_loss: bool,
+    /// Whether a batch holds records of one partition only.
+    #[serde(default)]
+    pub apart: bool,
 }
 
 /// What a reader has done.
@@ -150,11 +153,15 @@ impl RangeReader {
             }
             self.take_ready(range, &mut builder)?;
             let until = self.request.ranges[range].until;
-            if self.fetcher.lane_mut(range).is_through(until) {
-                self.open.remove(self.turn.0);
-                self.next_turn(0);
-            } else if self.turn.1 == 0 {
-                self.next_turn(1);
+            let through = self.fetcher.lane_mut(range).is_through(until);
+            if through || self.turn.1 == 0 {
+                if through {
+                    self.open.remove(self.turn.0);
+                }
+                self.next_turn(usize::from(!through));
+                if self.request.apart && builder.rows() > 0 {
+                    break;
+                }
             } else if builder.rows() < self.request.batch_rows
                 && builder.bytes() < self.request.batch_bytes
                 && !self.wait(range, builder.rows() > 0, cancelled)?

@@ -153,7 +153,8 @@ fn filled(batch: &RecordBatch, values: &[(usize, ArrayRef)]) -> Result<RecordBat
     Ok(RecordBatch::try_new(batch.schema(), columns)?)
 }
 
-fn column(name: &str, schema: &SchemaRef, path: &str) -> Result<usize, SpecError> {
+/// Position of a column by its name: exactly, else ignoring case.
+pub(crate) fn column(name: &str, schema: &SchemaRef, path: &str) -> Result<usize, SpecError> {
     let fields = schema.fields();
     let found = fields.iter().position(|field| field.name() == name);
     found.or_else(|| fields.iter().position(|field| field.name().eq_ignore_ascii_case(name))).ok_or_else(|| {
@@ -162,8 +163,8 @@ fn column(name: &str, schema: &SchemaRef, path: &str) -> Result<usize, SpecError
     })
 }
 
-/// A fill value in its column's type: the literal is an expression and goes the way of all expressions.
-fn constant(value: &Literal, field: &Field, path: &str) -> Result<ArrayRef, SpecError> {
+/// A literal in its column's type, one element long: it is an expression and goes the way of all expressions.
+pub(crate) fn constant(value: &Literal, field: &Field, path: &str) -> Result<ArrayRef, SpecError> {
     let to = field.data_type();
     let fits = match value {
         Literal::Boolean(_) => *to == DataType::Boolean,

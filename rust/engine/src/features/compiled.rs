@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use datafusion_common::DataFusionError;
+use sqlparser::ast::Expr;
 
 use super::typed::Typed;
 use super::{coerce, dialect, lower};
@@ -41,22 +42,36 @@ impl CompiledExpr {
             error
         };
         let tree = dialect::parse(sql).map_err(located)?;
-        let typed = lower::Lowering { schema }.expr(&tree).map_err(located)?;
+        Self::of_tree(&tree, sql, schema).map_err(located)
+    }
+
+    /// Compile a part of a tree of [`super::parse`]; `sql` is its text, for people. A fault carries a place inside the
+    /// whole tree's text.
+    pub(crate) fn of_tree(tree: &Expr, sql: &str, schema: &SchemaRef) -> Result<Self, SpecError> {
+        let typed = lower::Lowering { schema }.expr(tree)?;
         if typed.data_type == DataType::Null {
             let error = coerce::mismatch("the expression is always null and has no type");
-            return Err(located(error.with_hint("write CAST(NULL AS type)")));
+            return Err(error.with_hint("write CAST(NULL AS type)"));
         }
         Ok(Self { typed, sql: sql.trim().to_owned() })
     }
 
     /// Compile a condition: as [`Self::compile`], and its type is BOOLEAN.
     pub fn compile_condition(sql: &str, schema: &SchemaRef, path: &str) -> Result<Self, SpecError> {
-        let expr = Self::compile(sql, schema, path)?;
-        if *expr.data_type() == DataType::Boolean {
-            return Ok(expr);
+        let expr = Self::compile(sql, schema, path)?.condition();
+        expr.map_err(|mut error| {
+            path.clone_into(&mut error.path);
+            error
+        })
+    }
+
+    /// The same, if its type is BOOLEAN.
+    pub(crate) fn condition(self) -> Result<Self, SpecError> {
+        if *self.data_type() == DataType::Boolean {
+            return Ok(self);
         }
-        let found = spark_type_name(expr.data_type());
-        Err(SpecError::new("TYPE_MISMATCH", path, format!("a condition must be BOOLEAN, not {found}"))
+        let found = spark_type_name(self.data_type());
+        Err(SpecError::new("TYPE_MISMATCH", "", format!("a condition must be BOOLEAN, not {found}"))
             .with_hint("compare it with something"))
     }
 

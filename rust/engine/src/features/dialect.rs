@@ -42,6 +42,10 @@ impl Dialect for FiresteelDialect {
         true
     }
 
+    fn supports_filter_during_aggregation(&self) -> bool {
+        true
+    }
+
     fn supports_long_type_as_bigint(&self) -> bool {
         true
     }
@@ -60,7 +64,7 @@ impl Dialect for FiresteelDialect {
 }
 
 /// Parse one expression; nothing may follow it. Faults carry a place inside `sql`.
-pub(super) fn parse(sql: &str) -> Result<Expr, SpecError> {
+pub(crate) fn parse(sql: &str) -> Result<Expr, SpecError> {
     let dialect = FiresteelDialect;
     let tokens = Tokenizer::new(&dialect, sql).tokenize_with_location().map_err(|error| {
         let place = Place { line: error.location.line as u32, column: error.location.column as u32 };
@@ -83,6 +87,31 @@ pub(super) fn parse(sql: &str) -> Result<Expr, SpecError> {
         return Err(fault(format!("unexpected {} after the end of the expression", rest.token), place));
     }
     Ok(expr)
+}
+
+/// Names in an expression: columns (`a.b.c` as one), functions, keywords. None if it is no expression.
+pub(crate) fn names_in(sql: &str) -> Vec<String> {
+    let tokens = Tokenizer::new(&FiresteelDialect, sql).tokenize().unwrap_or_default();
+    let mut names: Vec<String> = Vec::new();
+    let mut dotted = false;
+    for token in tokens {
+        match token {
+            Token::Word(word) => match names.last_mut() {
+                Some(name) if dotted => {
+                    name.push('.');
+                    name.push_str(&word.value);
+                }
+                _ => names.push(word.value),
+            },
+            Token::Period => {
+                dotted = true;
+                continue;
+            }
+            _ => {}
+        }
+        dotted = false;
+    }
+    names
 }
 
 fn fault(message: impl Into<String>, place: Place) -> SpecError {

@@ -239,7 +239,7 @@ impl Lowering<'_> {
         let FunctionArguments::List(list) = &call.args else { return functions::bind(&name, Vec::new()) };
         if !plain || list.duplicate_treatment.is_some() || !list.clauses.is_empty() {
             return Err(unsupported("an aggregate or window function")
-                .with_hint("an expression sees one row; windows come with keyed state"));
+                .with_hint("an expression sees one row; write it in a block of `windows`"));
         }
         let mut args = Vec::new();
         for arg in &list.args {

@@ -16,6 +16,7 @@ mod rows;
 mod tests;
 mod typed;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -23,9 +24,28 @@ use arrow::record_batch::RecordBatch;
 use indexmap::IndexMap;
 
 pub use self::compiled::{CompiledExpr, Evaluated};
+pub(crate) use self::dialect::{names_in, parse};
 pub(crate) use self::rows::Rows;
 use crate::error::{SpecErrors, StageError};
 use crate::stage::{RejectCode, Staged};
+
+/// Features before the windows, and those that use their columns (or a feature that does).
+pub(crate) fn around_windows(
+    features: &IndexMap<String, String>,
+    windows: &[String],
+) -> (IndexMap<String, String>, IndexMap<String, String>) {
+    let mut late: HashSet<String> = windows.iter().map(|name| name.to_lowercase()).collect();
+    let (mut before, mut behind) = (IndexMap::new(), IndexMap::new());
+    for (name, sql) in features {
+        if names_in(sql).iter().any(|word| late.contains(&word.to_lowercase())) {
+            late.insert(name.to_lowercase());
+            behind.insert(name.clone(), sql.clone());
+        } else {
+            before.insert(name.clone(), sql.clone());
+        }
+    }
+    (before, behind)
+}
 
 /// Appends one column per feature. Guarantees: 1. order kept; 2. rows in = rows kept + rows rejected; 3. a row's
 /// values depend on that row only.

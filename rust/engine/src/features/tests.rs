@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, AsArray, Float64Array, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray,
 };
-use arrow::datatypes::{DataType, Float64Type, Int32Type, SchemaRef};
+use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use proptest::prelude::*;
 
@@ -45,6 +45,50 @@ fn the_docs_page_lists_every_function() {
     for function in functions::ALL {
         let row = format!("| `{}` | `{}` |", function.name, function.signature);
         assert!(page.contains(&row), "docs/reference/expressions.md misses: {row}");
+    }
+}
+
+const RECIPES: &str = include_str!("../../../../docs/reference/feature-recipes.md");
+
+#[test]
+fn the_examples_of_the_recipes_have_the_values_that_the_page_says() {
+    let table = RECIPES.split("| example | value |").nth(1).unwrap();
+    let rows: Vec<_> = table.lines().skip(2).take_while(|line| line.starts_with('|')).collect();
+    assert!(rows.len() > 10, "the table has {} rows", rows.len());
+    for row in rows {
+        let cells: Vec<&str> = row.split('`').collect();
+        let expr = CompiledExpr::compile(cells[1], &schema(), "x").unwrap_or_else(|e| panic!("{row}: {e}"));
+        let batch = numbers(vec![None]);
+        let values = expr.evaluate(&batch).unwrap().values;
+        let value = match values.data_type() {
+            _ if values.is_null(0) => "NULL".to_owned(),
+            DataType::Float64 => format!("{:?}", values.as_primitive::<Float64Type>().value(0)),
+            DataType::Int32 => values.as_primitive::<Int32Type>().value(0).to_string(),
+            _ => values.as_primitive::<Int64Type>().value(0).to_string(),
+        };
+        assert_eq!(value, cells[3], "{row}");
+    }
+}
+
+#[test]
+fn the_features_of_the_recipes_compile() {
+    #[derive(serde::Deserialize)]
+    struct Block {
+        features: serde_json::Map<String, serde_json::Value>,
+    }
+    // What the page's features name, columns of its windows included.
+    let ddl = "ts TIMESTAMP, lat DOUBLE, lon DOUBLE, home_lat DOUBLE, home_lon DOUBLE, merchant STRING, kind STRING, \
+               country STRING, channel STRING, amount DOUBLE, age INT, pause DOUBLE, card_id_last_lat DOUBLE, \
+               card_id_last_lon DOUBLE, card_id_pause_s DOUBLE, merchant_labels_30d BIGINT, merchant_risk_30d DOUBLE";
+    let schema = Arc::clone(TableSchema::parse(ddl).unwrap().leaves());
+    let blocks: Vec<&str> = RECIPES.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(blocks.len() > 5);
+    for text in blocks {
+        let block: Block = serde_saphyr::from_str(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        let features: IndexMap<String, String> =
+            block.features.iter().map(|(name, sql)| (name.clone(), sql.as_str().unwrap().to_owned())).collect();
+        assert!(!features.is_empty());
+        Features::try_new(&features, &schema).unwrap_or_else(|e| panic!("{text}: {e:?}"));
     }
 }
 

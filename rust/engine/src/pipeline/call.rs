@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::parts::Part;
+
 /// How records come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -33,6 +35,9 @@ pub enum Call {
         spec: String,
         /// How its records come in.
         mode: InputMode,
+        /// The part of it that is run; all of it if it is not said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        part: Option<Part>,
     },
     /// One model on typed columns: `firesteel_predict`.
     Predict {
@@ -58,4 +63,27 @@ pub struct Prepared {
     pub output: String,
     /// The plan for a person: stages, casts, models.
     pub plan: String,
+    /// The window blocks, in their order.
+    #[serde(default)]
+    pub windows: Vec<PreparedWindow>,
+}
+
+/// What a planner needs to know of a window block.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PreparedWindow {
+    /// Columns of the key.
+    pub key: Vec<String>,
+    /// The columns that it adds.
+    pub columns: Vec<String>,
+}
+
+/// A pipeline with windows in its parts, see [`Part`]. Crosses as JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PreparedParts {
+    /// What stands before the first block; gives packed rows.
+    pub front: Prepared,
+    /// Canonical JSON of each block's call, for [`super::Compiled::bucket`].
+    pub blocks: Vec<String>,
+    /// What stands behind the last block; takes packed rows.
+    pub back: Prepared,
 }

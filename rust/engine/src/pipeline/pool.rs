@@ -12,6 +12,7 @@ use arrow::record_batch::RecordBatch;
 
 use super::runner::{Runner, StageTimes};
 use crate::error::{SpecErrors, StageError};
+use crate::state::Windows;
 
 /// Idle runners of one call: at most as many as tasks run at the same time.
 #[derive(Debug)]
@@ -68,6 +69,25 @@ impl RunnerLease {
         let result = runner.process(batch, cancelled);
         self.sound = result.is_ok();
         result
+    }
+
+    /// See [`Runner::observe`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn observe(&mut self, batch: &RecordBatch, cancelled: &AtomicBool) -> Result<(), StageError> {
+        let Some(runner) = &mut self.runner else {
+            return Err(StageError::internal("pipeline", "the runner was given back".to_owned()));
+        };
+        self.sound = false;
+        let result = runner.observe(batch, cancelled);
+        self.sound = result.is_ok();
+        result
+    }
+
+    /// See [`Runner::windows_mut`].
+    pub fn windows_mut(&mut self) -> Option<&mut Windows> {
+        self.runner.as_mut().and_then(Runner::windows_mut)
     }
 
     /// See [`Runner::times`]; since this loan began.

@@ -1,10 +1,12 @@
 //! The driver's check of a call: everything that can be known before a job starts is known after this.
 
-use super::call::{Argument, Call, InputMode, Prepared};
+use super::arrival::Order;
+use super::call::{Argument, Call, InputMode, Prepared, PreparedParts, PreparedWindow};
 use super::compile::Compiled;
 use super::describe::ddl;
+use super::parts::Part;
 use crate::error::{SpecError, SpecErrors};
-use crate::spec::{PipelineSpec, names};
+use crate::spec::{PipelineSpec, WindowSpec, names};
 
 /// A file that could not be read, at its place in the pipeline file. `position` counts the models and then
 /// [`crate::spec::InputSpec::files`]; `there` are the files beside it, and the nearest is advised.
@@ -35,25 +37,78 @@ pub fn unreadable_file(spec: &PipelineSpec, position: usize, message: &str, ther
 /// # Errors
 /// Every fault found, with file, line and column.
 pub fn prepare_pipeline(yaml: &str, file: &str, found: &[String], mode: InputMode) -> Result<Prepared, SpecErrors> {
-    let mut spec = PipelineSpec::from_yaml(yaml, file)?;
-    let Some((sha256, files)) = found.split_at_checked(spec.models.len()) else {
-        let message = format!("{} models, but {} hashes were given", spec.models.len(), found.len());
-        return Err(SpecError::new("INTERNAL", "models", message).into());
-    };
-    super::input::complete(&mut spec, files)?;
-    for (position, (model, loaded)) in spec.models.iter_mut().zip(sha256).enumerate() {
-        if let Some(wanted) = model.sha256.as_deref().filter(|wanted| !wanted.eq_ignore_ascii_case(loaded)) {
-            let message = format!("{} has sha256 {loaded}, the file wants {wanted}", model.uri);
-            let fault = SpecError::new("WRONG_MODEL", format!("models[{position}].sha256"), message)
-                .with_hint("the model was replaced: check it, then write its hash or leave the key out");
-            return Err(spec.locate(fault).into());
+    let checked = Checked::new(yaml, file, found, mode)?;
+    let mut whole = checked.part(None)?;
+    let window = |window: &WindowSpec| PreparedWindow { key: window.key.clone(), columns: window.columns() };
+    whole.windows = checked.spec.windows.iter().map(window).collect();
+    Ok(whole)
+}
+
+/// Checks a pipeline file with windows, as [`prepare_pipeline`], for engines that run it in parts.
+///
+/// # Errors
+/// Every fault found, with file, line and column.
+pub fn prepare_parts(
+    yaml: &str,
+    file: &str,
+    found: &[String],
+    mode: InputMode,
+    buckets: u32,
+    stream: bool,
+) -> Result<PreparedParts, SpecErrors> {
+    let checked = Checked::new(yaml, file, found, mode)?;
+    let blocks = (0..checked.spec.windows.len()).map(|block| {
+        let call = checked.call(Some(Part::Block(block)));
+        checked.compiled(Some(Part::Block(block)))?.bucket(buckets, Order::Arrival)?;
+        serde_json::to_string(&call).map_err(|e| SpecError::new("INTERNAL", "", e.to_string()).into())
+    });
+    Ok(PreparedParts {
+        front: checked.part(Some(Part::Front { buckets, stream }))?,
+        blocks: blocks.collect::<Result<_, SpecErrors>>()?,
+        back: checked.part(Some(Part::Back))?,
+    })
+}
+
+/// A pipeline whose models and files are there.
+struct Checked {
+    spec: PipelineSpec,
+    json: String,
+    mode: InputMode,
+}
+
+impl Checked {
+    fn new(yaml: &str, file: &str, found: &[String], mode: InputMode) -> Result<Self, SpecErrors> {
+        let mut spec = PipelineSpec::from_yaml(yaml, file)?;
+        let Some((sha256, files)) = found.split_at_checked(spec.models.len()) else {
+            let message = format!("{} models, but {} hashes were given", spec.models.len(), found.len());
+            return Err(SpecError::new("INTERNAL", "models", message).into());
+        };
+        super::input::complete(&mut spec, files)?;
+        for (position, (model, loaded)) in spec.models.iter_mut().zip(sha256).enumerate() {
+            if let Some(wanted) = model.sha256.as_deref().filter(|wanted| !wanted.eq_ignore_ascii_case(loaded)) {
+                let message = format!("{} has sha256 {loaded}, the file wants {wanted}", model.uri);
+                let fault = SpecError::new("WRONG_MODEL", format!("models[{position}].sha256"), message)
+                    .with_hint("the model was replaced: check it, then write its hash or leave the key out");
+                return Err(spec.locate(fault).into());
+            }
+            model.sha256 = Some(loaded.clone());
         }
-        model.sha256 = Some(loaded.clone());
+        let json = spec.to_json();
+        Ok(Self { spec, json, mode })
     }
-    let json = spec.to_json();
-    let compiled = Compiled::pipeline(spec.clone(), mode)
-        .map_err(|faults| SpecErrors(faults.0.into_iter().map(|fault| spec.locate(fault)).collect()))?;
-    prepared(&Call::Pipeline { spec: json, mode }, &compiled)
+
+    fn call(&self, part: Option<Part>) -> Call {
+        Call::Pipeline { spec: self.json.clone(), mode: self.mode, part }
+    }
+
+    fn compiled(&self, part: Option<Part>) -> Result<Compiled, SpecErrors> {
+        Compiled::pipeline(self.spec.clone(), self.mode, part)
+            .map_err(|faults| SpecErrors(faults.0.into_iter().map(|fault| self.spec.locate(fault)).collect()))
+    }
+
+    fn part(&self, part: Option<Part>) -> Result<Prepared, SpecErrors> {
+        prepared(&self.call(part), &self.compiled(part)?)
+    }
 }
 
 /// Checks a model call whose model is loaded in this process. `model` is its location as the user wrote it.
@@ -73,6 +128,7 @@ fn prepared(call: &Call, compiled: &Compiled) -> Result<Prepared, SpecErrors> {
         optional: compiled.optional(),
         output: ddl(compiled.output_schema().fields()),
         plan: compiled.plan().to_owned(),
+        windows: Vec::new(),
     })
 }
 

@@ -25,7 +25,7 @@ pub(super) const PARTITION: &str = "partition";
 pub(super) const OFFSET: &str = "offset";
 pub(super) const VALUE: &str = "value";
 
-static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
+pub(super) static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
     Fields::from(vec![
         Field::new(TOPIC, DataType::Utf8, true),
         Field::new(PARTITION, DataType::Int32, true),

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use arrow::record_batch::RecordBatch;
 
-use super::compile::PipelineRunner;
 use super::predict::PredictRunner;
+use super::stages::PipelineRunner;
 use crate::error::StageError;
+use crate::state::Windows;
 
 /// Work done for one task.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct StageTimes {
     pub clean: Duration,
     /// Time in feature expressions.
     pub features: Duration,
+    /// Time in windows.
+    pub windows: Duration,
     /// Time in models.
     pub inference: Duration,
 }
@@ -57,6 +60,25 @@ impl Runner {
         match self {
             Self::Pipeline(runner) => runner.process(batch, cancelled),
             Self::Predict(runner) => runner.process(batch, cancelled),
+        }
+    }
+
+    /// See [`PipelineRunner::observe`]; a model call has no state.
+    ///
+    /// # Errors
+    /// See [`StageError`].
+    pub fn observe(&mut self, batch: &RecordBatch, cancelled: &AtomicBool) -> Result<(), StageError> {
+        match self {
+            Self::Pipeline(runner) => runner.observe(batch, cancelled),
+            Self::Predict(_) => Ok(()),
+        }
+    }
+
+    /// The windows of a pipeline, if it has any.
+    pub fn windows_mut(&mut self) -> Option<&mut Windows> {
+        match self {
+            Self::Pipeline(runner) => Some(runner.windows_mut()).filter(|windows| !windows.is_empty()),
+            Self::Predict(_) => None,
         }
     }
 

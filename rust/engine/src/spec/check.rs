@@ -5,10 +5,10 @@
 
 use std::collections::HashSet;
 
-use super::check_formats;
 use super::names;
 use super::selector::Selector;
 use super::types::{CleanRule, Format, InputSpec, PipelineSpec};
+use super::{check_formats, check_windows};
 use crate::error::SpecError;
 
 /// All faults of a spec, in file order.
@@ -28,6 +28,7 @@ pub(super) fn all(spec: &PipelineSpec) -> Vec<SpecError> {
             faults.push(SpecError::new("BAD_EXPRESSION", path, "the expression is empty"));
         }
     }
+    check_windows::all(spec, &mut columns, &mut faults);
     let open = models(spec, &mut columns, &mut faults);
     output(spec, &columns, open, &mut faults);
     faults
@@ -35,7 +36,7 @@ pub(super) fn all(spec: &PipelineSpec) -> Vec<SpecError> {
 
 /// Known columns; names that differ by case only are one column, as in Spark.
 #[derive(Default)]
-struct Columns {
+pub(super) struct Columns {
     /// The input's columns are not known yet, so any name may be one.
     is_open: bool,
     names: Vec<String>,
@@ -48,17 +49,17 @@ impl Columns {
         self.folded.insert(name.to_lowercase())
     }
 
-    fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         self.is_open || self.folded.contains(&name.to_lowercase())
     }
 
-    fn unknown(&self, path: String, name: &str) -> SpecError {
+    pub(super) fn unknown(&self, path: String, name: &str) -> SpecError {
         SpecError::new("UNKNOWN_COLUMN", path, format!("there is no column {name}"))
             .with_hint(names::advice(name, self.names.iter().map(String::as_str)))
     }
 }
 
-fn new_column(path: &str, name: &str, what: &str, columns: &mut Columns, faults: &mut Vec<SpecError>) {
+pub(super) fn new_column(path: &str, name: &str, what: &str, columns: &mut Columns, faults: &mut Vec<SpecError>) {
     if let Some(message) = names::fault(name) {
         faults.push(SpecError::new("BAD_NAME", path, message));
     } else if !columns.add(name) {

@@ -8,6 +8,7 @@
 
 mod check;
 mod check_formats;
+mod check_windows;
 pub mod ddl;
 mod formats;
 pub mod names;
@@ -15,12 +16,14 @@ mod node;
 mod ordered;
 mod read;
 mod read_formats;
+mod read_windows;
 mod schema;
 mod selector;
 mod source;
 #[cfg(test)]
 mod tests;
 mod types;
+mod windows;
 
 pub use self::formats::{AvroSpec, InputFile, ProtobufFraming, ProtobufSpec, RegistrySpec};
 pub use self::schema::{NOT_NULL_KEY, TableSchema, arrow_type, spark_type_name};
@@ -30,6 +33,7 @@ pub use self::types::{
     CleanRule, CsvOptions, DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES, Format, InputSpec, Literal, ModelSpec,
     NullPolicy, OutputColumn, PipelineSpec,
 };
+pub use self::windows::{BoundSpec, Current, Duration, Late, LateSpec, OrderSpec, Span, WindowSpec};
 
 use crate::error::{SpecError, SpecErrors};
 
@@ -99,6 +103,9 @@ impl PipelineSpec {
     fn text_at(&self, path: &str) -> Option<String> {
         if let Some(name) = path.strip_prefix("features.") {
             return self.features.get(name).cloned();
+        }
+        if let Some((index, name)) = path.strip_prefix("windows[").and_then(|rest| rest.split_once("].compute.")) {
+            return self.windows.get(index.parse::<usize>().ok()?)?.compute.get(name).cloned();
         }
         let index = path.strip_prefix("clean[")?.strip_suffix("].check")?;
         match self.clean.get(index.parse::<usize>().ok()?)? {

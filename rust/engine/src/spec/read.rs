@@ -15,7 +15,8 @@ use super::types::{
 };
 use crate::error::{Place, SpecError};
 
-pub(super) const PIPELINE_KEYS: [&str; 6] = ["name", "input", "clean", "features", "models", "output"];
+pub(super) const PIPELINE_KEYS: [&str; 8] =
+    ["name", "input", "clean", "features", "order", "windows", "models", "output"];
 pub(super) const INPUT_KEYS: [&str; 7] =
     ["format", "schema", "csv", "avro", "protobuf", "max_record_bytes", "max_depth"];
 pub(super) const CSV_KEYS: [&str; 5] = ["delimiter", "header", "quote", "escape", "null"];
@@ -55,7 +56,7 @@ impl<'a> Reader<'a> {
         self.faults.push(error);
     }
 
-    fn wrong_type(&mut self, path: &str, node: &Node, wanted: &str) {
+    pub(super) fn wrong_type(&mut self, path: &str, node: &Node, wanted: &str) {
         let message = match node.value {
             Value::Null => format!("the value is missing; {wanted} is expected"),
             _ => format!("{wanted} is expected, not {}", node.value.kind()),
@@ -68,7 +69,12 @@ impl<'a> Reader<'a> {
     }
 
     /// The entries of a map, each remembered; `None` and a fault if it is no map.
-    fn map<'n>(&mut self, path: &str, node: &'n Node, wanted: &str) -> Option<Vec<(&'n str, Place, Entry<'n>)>> {
+    pub(super) fn map<'n>(
+        &mut self,
+        path: &str,
+        node: &'n Node,
+        wanted: &str,
+    ) -> Option<Vec<(&'n str, Place, Entry<'n>)>> {
         let Value::Map(entries) = &node.value else {
             self.wrong_type(path, node, wanted);
             return None;
@@ -124,7 +130,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn list<'n>(&mut self, path: &str, node: &'n Node, wanted: &str) -> Vec<Entry<'n>> {
+    pub(super) fn list<'n>(&mut self, path: &str, node: &'n Node, wanted: &str) -> Vec<Entry<'n>> {
         let Value::List(items) = &node.value else {
             self.wrong_type(path, node, wanted);
             return Vec::new();
@@ -137,7 +143,7 @@ impl<'a> Reader<'a> {
         entries
     }
 
-    fn texts(&mut self, path: &str, node: &Node, wanted: &str) -> Vec<String> {
+    pub(super) fn texts(&mut self, path: &str, node: &Node, wanted: &str) -> Vec<String> {
         self.list(path, node, wanted).iter().filter_map(|item| self.text(item, "a name")).collect()
     }
 
@@ -171,7 +177,7 @@ impl<'a> Reader<'a> {
 
     /// The whole file. `None` only together with a fault.
     pub(super) fn pipeline(&mut self, root: &Node) -> Option<PipelineSpec> {
-        let [name, input, clean, features, models, output] = self.record("", root, PIPELINE_KEYS)?;
+        let [name, input, clean, features, order, windows, models, output] = self.record("", root, PIPELINE_KEYS)?;
         if name.is_none() {
             self.missing("name", root, "name", "my-pipeline");
         }
@@ -185,6 +191,8 @@ impl<'a> Reader<'a> {
         let input = input.and_then(|entry| self.input(&entry));
         let clean = clean.map(|entry| self.clean(&entry)).unwrap_or_default();
         let features = features.map(|entry| self.features(&entry)).unwrap_or_default();
+        let order = order.and_then(|entry| self.order(&entry));
+        let windows = windows.map(|entry| self.windows(&entry)).unwrap_or_default();
         let models = models.map(|entry| self.models(&entry)).unwrap_or_default();
         let output = output.map(|entry| self.output(&entry));
         Some(PipelineSpec {
@@ -192,6 +200,8 @@ impl<'a> Reader<'a> {
             input: input?,
             clean,
             features,
+            order,
+            windows,
             models,
             output: output?,
             source: std::mem::take(&mut self.source),
@@ -289,9 +299,14 @@ impl<'a> Reader<'a> {
             return self.text(&entry, "an SQL expression").map(CleanRule::Check);
         }
         let (path, node) = fill?;
-        let entries = self.map(&path, node, "a map from column to value")?;
+        let values = self.literals(&path, node, "a map from column to value")?;
+        Some(CleanRule::Fill(values))
+    }
+
+    /// A map of constants.
+    pub(super) fn literals(&mut self, path: &str, node: &Node, wanted: &str) -> Option<IndexMap<String, Literal>> {
         let mut values = IndexMap::new();
-        for (column, _, (path, node)) in entries {
+        for (name, _, (path, node)) in self.map(path, node, wanted)? {
             let literal = match &node.value {
                 Value::Boolean(value) => Literal::Boolean(*value),
                 Value::Integer(value) => Literal::Integer(*value),
@@ -302,13 +317,18 @@ impl<'a> Reader<'a> {
                     continue;
                 }
             };
-            values.insert(column.to_owned(), literal);
+            values.insert(name.to_owned(), literal);
         }
-        Some(CleanRule::Fill(values))
+        Some(values)
     }
 
     fn features(&mut self, (path, node): &Entry<'_>) -> IndexMap<String, String> {
-        let entries = self.map(path, node, "a map from name to SQL expression").unwrap_or_default();
+        self.expressions(path, node, "a map from name to SQL expression")
+    }
+
+    /// A map of expressions.
+    pub(super) fn expressions(&mut self, path: &str, node: &Node, wanted: &str) -> IndexMap<String, String> {
+        let entries = self.map(path, node, wanted).unwrap_or_default();
         entries
             .into_iter()
             .filter_map(|(name, _, entry)| Some((name.to_owned(), self.text(&entry, "an SQL expression")?)))

@@ -213,3 +213,26 @@ fn the_json_schema_knows_the_same_keys_as_the_reader() {
     assert_eq!(schema["additionalProperties"], false);
     assert_eq!(parts["ModelSpec"]["additionalProperties"], false);
 }
+
+#[test]
+fn waiting_for_partitions_needs_windows_a_time_and_a_number() {
+    let yaml = |order: &str, windows: &str| {
+        format!("name: t\ninput: {{schema: 'k BIGINT, ts TIMESTAMP'}}\norder: {order}\n{windows}output: [k]\n")
+    };
+    let windows = "windows: [{key: k, time: ts, over: 1 day, compute: {n: count(*)}}]\n";
+    let faults = |order: &str, windows: &str| {
+        PipelineSpec::from_yaml(&yaml(order, windows), "t.yaml").map_err(|faults| faults.to_string())
+    };
+    let spec = faults("{by: ts, partitions: 8}", windows).unwrap();
+    assert_eq!(spec.order.map(|order| (order.by, order.partitions)), Some(("ts".to_owned(), 8)));
+    for (order, blocks, wanted) in [
+        ("{by: ts, partitions: 8}", "", "there are no windows"),
+        ("{by: t, partitions: 8}", windows, "order.by"),
+        ("{by: ts, partitions: 0}", windows, "1 to 1000000 partitions"),
+        ("{by: ts}", windows, "partitions"),
+        ("ts", windows, "order"),
+    ] {
+        let found = faults(order, blocks).unwrap_err();
+        assert!(found.contains(wanted), "{order}: {found}");
+    }
+}

@@ -10,8 +10,9 @@ use super::formats::{AvroSpec, InputFile, ProtobufSpec};
 use super::ordered;
 use super::schema::TableSchema;
 use super::source::Source;
+use super::windows::{OrderSpec, WindowSpec};
 
-/// One pipeline: decode → clean → features → models → output.
+/// One pipeline: decode → clean → features → windows → models → output.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PipelineSpec {
@@ -26,6 +27,12 @@ pub struct PipelineSpec {
     #[serde(default, skip_serializing_if = "IndexMap::is_empty", with = "ordered")]
     #[schemars(with = "BTreeMap<String, String>")]
     pub features: IndexMap<String, String>,
+    /// Whether events of several partitions wait for each other, so that windows see them in one order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderSpec>,
+    /// Features with memory: windows over each key's events, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<WindowSpec>,
     /// ONNX models to score, in this order. A later one may use an earlier one's outputs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<ModelSpec>,

@@ -2,4 +2,7 @@
 
 mod cluster;
 pub(crate) mod entries;
+mod homes;
 mod reader;
+mod snapshots;
+mod stateful;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, Float64Array, PrimitiveArray};
-use arrow::compute::binary;
+use arrow::compute::{binary, try_binary};
 use arrow::datatypes::{DataType, Float32Type, Float64Type, Int64Type};
 use arrow::error::ArrowError;
 
-use super::{map, map_opt, primitive};
+use super::{failed, map, map_opt, primitive};
 
 /// A function of a double by its name in SQL; `None` if there is no such function.
 pub(in super::super) fn unary(name: &str) -> Option<fn(f64) -> f64> {
@@ -52,7 +52,7 @@ fn degrees(x: f64) -> f64 {
     x * (180.0 / std::f64::consts::PI)
 }
 
-fn radians(x: f64) -> f64 {
+pub(super) fn radians(x: f64) -> f64 {
     x * (std::f64::consts::PI / 180.0)
 }
 
@@ -97,6 +97,25 @@ pub(in super::super) fn atan2(args: &[ArrayRef]) -> Result<ArrayRef, ArrowError>
 /// `hypot(x, y)`
 pub(in super::super) fn hypot(args: &[ArrayRef]) -> Result<ArrayRef, ArrowError> {
     doubles(args, libm::hypot)
+}
+
+/// `f(2π · x / period)` for a sine or cosine `f`. Whole turns are taken off first, which is exact, so that large `x` lose
+/// nothing. A period that is not above zero fails.
+pub(in super::super) fn cyclic(f: fn(f64) -> f64, args: &[ArrayRef]) -> Result<ArrayRef, ArrowError> {
+    let (x, period) = (primitive::<Float64Type>(&args[0])?, primitive::<Float64Type>(&args[1])?);
+    let output: PrimitiveArray<Float64Type> = try_binary(x, period, |x: f64, period: f64| {
+        if period > 0.0 && period.is_finite() {
+            Ok(f(std::f64::consts::TAU * (x % period / period)))
+        } else {
+            failed("a period that is not above 0")
+        }
+    })?;
+    Ok(Arc::new(output))
+}
+
+/// `(x - center) / width`
+pub(in super::super) fn scale(center: f64, width: f64, args: &[ArrayRef]) -> Result<ArrayRef, ArrowError> {
+    map::<Float64Type, Float64Type>(&args[0], |x| Ok((x - center) / width))
 }
 
 /// `ceil(x)` and `floor(x)` to BIGINT: NaN gives 0 and what is out of range the nearest BIGINT, as in Java.

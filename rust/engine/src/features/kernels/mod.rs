@@ -6,8 +6,11 @@
 //! bits on every platform.
 
 pub(super) mod arith;
+pub(super) mod bucket;
 pub(super) mod calendar;
 pub(super) mod cast;
+pub(super) mod geo;
+pub(super) mod hash;
 pub(super) mod math;
 pub(super) mod order;
 pub(super) mod round;

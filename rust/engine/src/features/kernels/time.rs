@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
 use arrow::compute::kernels::arity::try_binary;
-use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Date32Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 
 use super::calendar::{self, DAY_MICROS, SECOND_MICROS};
@@ -45,6 +45,14 @@ pub(in super::super) fn run_date_field(f: fn(i64) -> i64, args: &[ArrayRef]) -> 
 /// A field of a timestamp column, as INT.
 pub(in super::super) fn run_time_field(f: fn(i64) -> i64, args: &[ArrayRef]) -> Result<ArrayRef, ArrowError> {
     map::<TimestampMicrosecondType, Int32Type>(&args[0], |micros| Ok(f(micros) as i32))
+}
+
+/// `time_of_day(timestamp)`: hours since midnight, with their fraction.
+pub(in super::super) fn time_of_day(args: &[ArrayRef]) -> Result<ArrayRef, ArrowError> {
+    const HOUR_MICROS: f64 = 3.6e9;
+    map::<TimestampMicrosecondType, Float64Type>(&args[0], |micros| {
+        Ok(micros.rem_euclid(DAY_MICROS) as f64 / HOUR_MICROS)
+    })
 }
 
 /// Whole seconds, milliseconds or microseconds since 1970-01-01, rounded down.

@@ -9,6 +9,7 @@ import org.apache.spark.sql.internal.SQLConf
  * spark.firesteel.batch.enabled   true    evaluate batches of rows; false evaluates row by row, with the same bits
  * spark.firesteel.batchSize       8192    most rows in a batch
  * spark.firesteel.batchBytes      32 MiB  a batch is cut when its strings and binary reach this many bytes
+ * spark.firesteel.windows.buckets 64      parts of the keys of a window block in Spark's state store; fixed with a checkpoint
  * spark.firesteel.native.path     –       folder with the native libraries, instead of those in the jar
  * }}}
  */
@@ -16,6 +17,8 @@ object FiresteelConf {
   val BatchEnabled = "spark.firesteel.batch.enabled"
   val BatchSize = "spark.firesteel.batchSize"
   val BatchBytes = "spark.firesteel.batchBytes"
+
+  val WindowBuckets = "spark.firesteel.windows.buckets"
 
   private val DefaultBatchSize = 8192
   private val DefaultBatchBytes = 32L << 20
@@ -31,6 +34,8 @@ object FiresteelConf {
 
   def batchBytes(conf: SQLConf): Long =
     positive(conf, BatchBytes, DefaultBatchBytes, 1L << 30)
+
+  def windowBuckets(conf: SQLConf): Int = positive(conf, WindowBuckets, 64L, 1L << 16).toInt
 
   private def positive(conf: SQLConf, key: String, default: Long, max: Long): Long =
     Option(conf.getConfString(key, null)) match {

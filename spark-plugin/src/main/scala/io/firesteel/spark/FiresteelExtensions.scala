@@ -1,6 +1,6 @@
 package io.firesteel.spark
 
-import io.firesteel.spark.exec.{ExtractFiresteel, FiresteelStrategy}
+import io.firesteel.spark.exec.{ColumnsIn, ExtractFiresteel, FiresteelStrategy}
 import io.firesteel.spark.kafka.NarrowStreams
 import io.firesteel.spark.resolve.Functions
 import org.apache.spark.sql.SparkSessionExtensions
@@ -16,5 +16,6 @@ final class FiresteelExtensions extends (SparkSessionExtensions => Unit) {
     extensions.injectPreCBORule(_ => ExtractFiresteel)
     extensions.injectPlannerStrategy(_ => FiresteelStrategy)
     extensions.injectPlannerStrategy(_ => NarrowStreams)
+    extensions.injectColumnar(_ => ColumnsIn)
   }
 }

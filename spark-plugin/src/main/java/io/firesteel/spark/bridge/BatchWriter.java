@@ -19,6 +19,7 @@ import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.sql.types.TimestampNTZType;
 import org.apache.spark.sql.types.TimestampType;
+import org.apache.spark.sql.vectorized.ColumnarBatch;
 import org.apache.spark.unsafe.Platform;
 
 /**
@@ -94,6 +95,19 @@ final class BatchWriter implements AutoCloseable {
       }
     }
     rows++;
+  }
+
+  /** Appends {@code count} rows of columns, beginning with {@code from}. */
+  void append(ColumnarBatch batch, int from, int count) {
+    for (int i = 0; i < columns.length; i++) {
+      columns[i].appendColumn(batch.column(ordinals[i]), from, count, rows);
+    }
+    rows += count;
+  }
+
+  /** Whether there are columns whose values take as much as they like. */
+  boolean hasVarying() {
+    return varying.length > 0;
   }
 
   /** An UnsafeRow of up to 64 fields has one word of null bits, then eight bytes a field. */

@@ -1,6 +1,7 @@
 package io.firesteel.spark.bridge;
 
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
+import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.unsafe.Platform;
 
 /**
@@ -40,6 +41,27 @@ abstract class ColumnWriter {
   final void appendUnsafe(Object base, long start, long field, int row) {
     startValue(row);
     putUnsafe(base, start, field, row);
+  }
+
+  /**
+   * Appends {@code count} values of a column of Spark's, beginning with {@code from}, as the rows from {@code row} on.
+   */
+  final void appendColumn(ColumnVector source, int from, int count, int row) {
+    if (nulls == 0 && !source.hasNull()) {
+      while (row + count > capacity) {
+        growRows();
+      }
+      putColumn(source, from, count, row);
+      return;
+    }
+    for (int i = 0; i < count; i++) {
+      if (source.isNullAt(from + i)) {
+        appendNull(row + i);
+      } else {
+        startValue(row + i);
+        putColumn(source, from + i, 1, row + i);
+      }
+    }
   }
 
   final void appendNull(int row) {
@@ -113,6 +135,9 @@ abstract class ColumnWriter {
   abstract void put(SpecializedGetters source, int ordinal, int row);
 
   abstract void putUnsafe(Object base, long start, long field, int row);
+
+  /** Puts values that are all there. */
+  abstract void putColumn(ColumnVector source, int from, int count, int row);
 
   abstract void putNull(int row);
 

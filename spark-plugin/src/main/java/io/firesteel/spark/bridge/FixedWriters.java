@@ -3,6 +3,7 @@ package io.firesteel.spark.bridge;
 import java.math.BigInteger;
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
 import org.apache.spark.sql.types.Decimal;
+import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.unsafe.Platform;
 
 /** Writers of the types whose values all have one width. */
@@ -75,6 +76,17 @@ final class FixedWriters {
     }
 
     @Override
+    void putColumn(ColumnVector source, int from, int count, int row) {
+      for (int i = 0; i < count; i++) {
+        if (source.getBoolean(from + i)) {
+          setBit(bits, row + i);
+        } else {
+          clearBit(bits, row + i);
+        }
+      }
+    }
+
+    @Override
     void putNull(int row) {
       clearBit(bits, row);
     }
@@ -99,6 +111,13 @@ final class FixedWriters {
     void putUnsafe(Object base, long start, long field, int row) {
       Platform.putByte(null, values + row, Platform.getByte(base, field));
     }
+
+    @Override
+    void putColumn(ColumnVector source, int from, int count, int row) {
+      for (int i = 0; i < count; i++) {
+        Platform.putByte(null, values + row + i, source.getByte(from + i));
+      }
+    }
   }
 
   static final class OfShort extends Fixed {
@@ -114,6 +133,13 @@ final class FixedWriters {
     @Override
     void putUnsafe(Object base, long start, long field, int row) {
       Platform.putShort(null, values + 2L * row, Platform.getShort(base, field));
+    }
+
+    @Override
+    void putColumn(ColumnVector source, int from, int count, int row) {
+      for (int i = 0; i < count; i++) {
+        Platform.putShort(null, values + 2L * (row + i), source.getShort(from + i));
+      }
     }
   }
 
@@ -132,6 +158,13 @@ final class FixedWriters {
     void putUnsafe(Object base, long start, long field, int row) {
       Platform.putInt(null, values + 4L * row, Platform.getInt(base, field));
     }
+
+    @Override
+    void putColumn(ColumnVector source, int from, int count, int row) {
+      for (int i = 0; i < count; i++) {
+        Platform.putInt(null, values + 4L * (row + i), source.getInt(from + i));
+      }
+    }
   }
 
   /** Also timestamps with and without zone: microseconds since 1970. */
@@ -149,6 +182,13 @@ final class FixedWriters {
     void putUnsafe(Object base, long start, long field, int row) {
       Platform.putLong(null, values + 8L * row, Platform.getLong(base, field));
     }
+
+    @Override
+    void putColumn(ColumnVector source, int from, int count, int row) {
+      for (int i = 0; i < count; i++) {
+        Platform.putLong(null, values + 8L * (row + i), source.getLong(from + i));
+      }
+    }
   }
 
   static final class OfFloat extends Fixed {
@@ -165,6 +205,13 @@ final class FixedWriters {
     void putUnsafe(Object base, long start, long field, int row) {
       Platform.putFloat(null, values + 4L * row, Platform.getFloat(base, field));
     }
+
+    @Override
+    void putColumn(ColumnVector source, int from, int count, int row) {
+      for (int i = 0; i < count; i++) {
+        Platform.putFloat(null, values + 4L * (row + i), source.getFloat(from + i));
+      }
+    }
   }
 
   static final class OfDouble extends Fixed {
@@ -180,6 +227,13 @@ final class FixedWriters {
     @Override
     void putUnsafe(Object base, long start, long field, int row) {
       Platform.putDouble(null, values + 8L * row, Platform.getDouble(base, field));
+    }
+
+    @Override
+    void putColumn(ColumnVector source, int from, int count, int row) {
+      for (int i = 0; i < count; i++) {
+        Platform.putDouble(null, values + 8L * (row + i), source.getDouble(from + i));
+      }
     }
   }
 
@@ -198,11 +252,21 @@ final class FixedWriters {
 
     @Override
     void put(SpecializedGetters source, int ordinal, int row) {
-      Decimal decimal = source.getDecimal(ordinal, precision, scale);
+      putDecimal(source.getDecimal(ordinal, precision, scale), row);
+    }
+
+    private void putDecimal(Decimal decimal, int row) {
       if (isLong) {
         putLong(decimal.toUnscaledLong(), row);
       } else {
         putBig(decimal.toJavaBigDecimal().unscaledValue(), row);
+      }
+    }
+
+    @Override
+    void putColumn(ColumnVector source, int from, int count, int row) {
+      for (int i = 0; i < count; i++) {
+        putDecimal(source.getDecimal(from + i, precision, scale), row + i);
       }
     }
 

@@ -22,12 +22,21 @@ public final class KafkaReader implements Cancellable {
   /**
    * @param request JSON: settings, ranges, columns, limits
    * @param call the prepared call that every batch goes through, or empty
+   * @param windows JSON: where the windows of a call that has some find what they know, see {@link KafkaState}; or empty
+   * @param snapshots where they find it if it is not in this process; null if there are none
    * @param output columns that come out
    * @param wanted places of those that the batches have
    */
-  public KafkaReader(String request, String call, StructType output, int[] wanted, MemoryBudget budget) {
+  public KafkaReader(
+      String request,
+      String call,
+      String windows,
+      SnapshotStore snapshots,
+      StructType output,
+      int[] wanted,
+      MemoryBudget budget) {
     NativeLibrary.load();
-    state = new State(NativeKafka.readerOpen(request, call), budget);
+    state = new State(NativeKafka.readerOpen(request, call, windows, snapshots), budget);
     columns = new NativeColumn(output);
     ColumnVector[] fields = new ColumnVector[wanted.length];
     for (int i = 0; i < fields.length; i++) {

@@ -25,8 +25,10 @@ final class NativeKafka {
    *
    * @param request JSON: settings, ranges, columns, limits
    * @param call the prepared call that every batch goes through, or empty
+   * @param state JSON: where the windows of a call that has some find what they know; or empty
+   * @param store their snapshots; null if there are none
    */
-  static native long readerOpen(String request, String call);
+  static native long readerOpen(String request, String call, String state, SnapshotStore store);
 
   /**
    * Reads the next batch.
@@ -49,4 +51,13 @@ final class NativeKafka {
 
   /** Consumers that wait for their next task in this process. */
   static native int idleConsumers();
+
+  /** Writes down the states of a home that have seen so many events since they last were. */
+  static native void stateSave(String home, long events, SnapshotStore store);
+
+  /** JSON: number, keys and bytes of the states of a home. */
+  static native String stateSize(String home);
+
+  /** Lets all states of a home go. */
+  static native void stateForget(String home);
 }

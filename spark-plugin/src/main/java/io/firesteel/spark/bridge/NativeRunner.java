@@ -4,6 +4,7 @@ import java.lang.ref.Cleaner;
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.sql.vectorized.ColumnVector;
+import org.apache.spark.sql.vectorized.ColumnarBatch;
 
 /**
  * One prepared call, open in the native library: rows in, one struct column out, batch after batch.
@@ -66,6 +67,16 @@ public final class NativeRunner implements Cancellable {
     state.writer.append(row);
   }
 
+  /** Appends {@code count} rows of columns, beginning with {@code from}. */
+  public void append(ColumnarBatch batch, int from, int count) {
+    state.writer.append(batch, from, count);
+  }
+
+  /** Whether strings or binary go in. */
+  public boolean hasVarying() {
+    return state.writer.hasVarying();
+  }
+
   public int rows() {
     return state.writer.rows();
   }
@@ -90,6 +101,21 @@ public final class NativeRunner implements Cancellable {
     if (rows != state.writer.rows()) {
       throw new IllegalStateException("INTERNAL: " + state.writer.rows() + " rows went in and " + rows + " came out");
     }
+    return result;
+  }
+
+  /**
+   * Runs the rows appended since {@link #clear}, for a call whose result has other rows than went in; gives their number.
+   * They are in {@link #result}.
+   */
+  public int expand() {
+    int rows = state.process();
+    result.bind(state.output.address());
+    return rows;
+  }
+
+  /** The struct column of the last batch, valid until {@link #clear}. */
+  public ColumnVector result() {
     return result;
   }
 

@@ -1,6 +1,7 @@
 package io.firesteel.spark.bridge;
 
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
+import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.unsafe.Platform;
 import org.apache.spark.unsafe.types.UTF8String;
 
@@ -39,6 +40,20 @@ final class VaryingWriter extends ColumnWriter {
       copy(value, Platform.BYTE_ARRAY_OFFSET, value.length);
     }
     Platform.putInt(null, offsets + 4L * (row + 1), end);
+  }
+
+  @Override
+  void putColumn(ColumnVector source, int from, int count, int row) {
+    for (int i = 0; i < count; i++) {
+      if (text) {
+        UTF8String value = source.getUTF8String(from + i);
+        copy(value.getBaseObject(), value.getBaseOffset(), value.numBytes());
+      } else {
+        byte[] value = source.getBinary(from + i);
+        copy(value, Platform.BYTE_ARRAY_OFFSET, value.length);
+      }
+      Platform.putInt(null, offsets + 4L * (row + i + 1), end);
+    }
   }
 
   @Override

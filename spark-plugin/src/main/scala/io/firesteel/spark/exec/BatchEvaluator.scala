@@ -14,7 +14,7 @@ import org.apache.spark.sql.vectorized.{ColumnVector, ColumnarBatch}
  */
 private[exec] final class BatchEvaluator(
     layout: EvalLayout,
-    input: Iterator[InternalRow],
+    input: EvalInput,
     partition: Int,
     maxRows: Int,
     maxBytes: Long,
@@ -94,10 +94,17 @@ private[exec] final class BatchEvaluator(
       position = 0
     }
 
-  private def fill(): Unit = {
+  private def fill(): Unit = rows = input match {
+    case of: RowInput => fillRows(of.rows)
+    case of: ColumnInput => fillColumns(of)
+  }
+
+  private def isFull(count: Int): Boolean = count >= maxRows || runners(0).varyingBytes() >= maxBytes
+
+  private def fillRows(from: Iterator[InternalRow]): Int = {
     var count = 0
-    while (count < maxRows && runners(0).varyingBytes() < maxBytes && input.hasNext) {
-      val row = input.next()
+    while (!isFull(count) && from.hasNext) {
+      val row = from.next()
       var i = 0
       while (i < runners.length) {
         runners(i).append(row)
@@ -106,7 +113,20 @@ private[exec] final class BatchEvaluator(
       keep.foreach(projection => keptRows.append(projection(row)))
       count += 1
     }
-    rows = count
+    count
+  }
+
+  /** Only where no row is kept beside the results, see [[ColumnsIn]]. */
+  private def fillColumns(from: ColumnInput): Int = {
+    // Between two looks at how large the batch is.
+    val most = if (runners.exists(_.hasVarying())) BatchEvaluator.VaryingTogether else maxRows
+    var count = 0
+    while (!isFull(count) && from.hasNext) {
+      count += from.take(math.min(most, maxRows - count)) { (batch, first, length) =>
+        runners.foreach(_.append(batch, first, length))
+      }
+    }
+    count
   }
 
   private def evaluate(): Unit = {
@@ -130,4 +150,8 @@ private[exec] final class BatchEvaluator(
     }
     structs ++ fields
   }
+}
+
+private object BatchEvaluator {
+  val VaryingTogether = 256
 }

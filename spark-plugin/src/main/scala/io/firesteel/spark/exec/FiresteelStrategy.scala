@@ -1,6 +1,6 @@
 package io.firesteel.spark.exec
 
-import org.apache.spark.sql.catalyst.plans.logical.{Filter, LogicalPlan, Project}
+import org.apache.spark.sql.catalyst.plans.logical.{Filter, Generate, LogicalPlan, Project}
 import org.apache.spark.sql.execution.{SparkPlan, SparkStrategy}
 
 /**
@@ -17,6 +17,8 @@ object FiresteelStrategy extends SparkStrategy {
       FiresteelEvalExec(eval.calls, Some(condition), eval.output, planLater(eval.child)) :: Nil
     case eval: FiresteelEval =>
       FiresteelEvalExec(eval.calls, None, eval.output, planLater(eval.child)) :: Nil
+    case generate @ Generate(windows: WindowedRows, _, _, _, output, child) if generate.requiredChildOutput.isEmpty =>
+      WindowedRowsExec(windows, output, planLater(child)) :: Nil
     case _ => Nil
   }
 }

@@ -36,7 +36,13 @@ sealed trait NativeCall extends Expression with Unevaluable with CodegenFallback
 final case class FiresteelPipeline(program: Program, children: Seq[Expression]) extends NativeCall {
   override def nullable: Boolean = false
 
+  /** What is packed depends on the rows around it: none may be left out, moved or seen twice. */
+  override lazy val deterministic: Boolean = !packs && children.forall(_.deterministic)
+
   override def prettyName: String = FiresteelPipeline.Name
+
+  /** Whether rows come out packed by the buckets of their keys. */
+  def packs: Boolean = program.output.fieldNames.sameElements(Array("packed"))
 
   override protected def withNewChildrenInternal(newChildren: IndexedSeq[Expression]): FiresteelPipeline =
     copy(children = newChildren)
@@ -44,6 +50,9 @@ final case class FiresteelPipeline(program: Program, children: Seq[Expression]) 
 
 object FiresteelPipeline {
   val Name = "firesteel_pipeline"
+
+  /** What stands before the windows, its rows packed by the buckets of their keys. */
+  val PackName = "firesteel_pipeline_pack"
 }
 
 /** `firesteel_predict(model, columns…)`: all of the model's outputs; null where a column is null. */

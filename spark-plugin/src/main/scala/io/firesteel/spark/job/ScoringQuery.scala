@@ -3,8 +3,9 @@ package io.firesteel.spark.job
 import java.nio.file.Paths
 import java.util.concurrent.TimeUnit
 
+import io.firesteel.spark.state.{Windowed, WindowedStream}
 import io.firesteel.spark.resolve.PipelineSource
-import io.firesteel.spark.{Firesteel, FiresteelExtensions, Pipeline}
+import io.firesteel.spark.{Firesteel, FiresteelExtensions}
 import org.apache.hadoop.util.ShutdownHookManager
 import org.apache.spark.SparkConf
 import org.apache.spark.sql.functions.{count, lit}
@@ -56,12 +57,9 @@ private[spark] object ScoringQuery {
 
     val books = new Books(options.progressFile.map(file => new ProgressFile(Paths.get(file))))
     spark.streams.addListener(books)
-    val toScores = options.source match {
-      case SourceChoice.Native => (records: DataFrame) => records
-      case SourceChoice.Spark => (records: DataFrame) =>
-          Pipeline.load(options.pipeline).transform(records.select("value", "topic", "partition", "offset"))
-    }
-    val query = start(spark, options, kafka, new BatchWork(toScores, scores, rejected, books))
+    val work = Work.of(options, Windowed.keys(options.pipeline, spark))
+    work.home.foreach(home => println(s"windows: $home"))
+    val query = start(spark, options, kafka, work, new BatchWork(work.perBatch, scores, rejected, books))
     books.started(query.id.toString, (scores ++ rejected).map(_.guarantee))
     stopOnSignal(query, books)
     val failure = awaitEnd(query)
@@ -72,7 +70,9 @@ private[spark] object ScoringQuery {
 
   private def session(): SparkSession = {
     val extensions = new SparkConf().getOption(ExtensionsKey).toSeq.flatMap(_.split(',')).map(_.trim)
+    val store = WindowedStream.StateStore.filterNot { case (key, _) => new SparkConf().contains(key) }
     SparkSession.builder()
+      .config(store)
       .config(ExtensionsKey, (extensions.filter(_.nonEmpty) :+ Extensions).distinct.mkString(","))
       .config("spark.sql.session.timeZone", "UTC")
       .getOrCreate()
@@ -82,9 +82,10 @@ private[spark] object ScoringQuery {
       spark: SparkSession,
       options: JobOptions,
       kafka: Map[String, String],
-      work: BatchWork): StreamingQuery = {
+      work: Work,
+      batches: BatchWork): StreamingQuery = {
     val reader = (options.source match {
-      case SourceChoice.Native => spark.readStream.format("firesteel").option("pipeline", options.pipeline)
+      case SourceChoice.Native => spark.readStream.format("firesteel").options(work.inSource)
       case SourceChoice.Spark => spark.readStream.format("kafka").options(FetchWait)
     })
       .options(kafka)
@@ -96,10 +97,10 @@ private[spark] object ScoringQuery {
       case TriggerChoice.AvailableNow => Trigger.AvailableNow()
       case TriggerChoice.ProcessingTime(interval) => Trigger.ProcessingTime(interval)
     }
-    val writer = source.writeStream
+    val writer = work.perQuery(source).writeStream
       .option("checkpointLocation", options.checkpoint)
       .trigger(trigger)
-      .foreachBatch((batch: DataFrame, id: Long) => work.run(batch, id))
+      .foreachBatch((batch: DataFrame, id: Long) => batches.run(batch, id))
     options.queryName.fold(writer)(writer.queryName).start()
   }
 

@@ -4,6 +4,7 @@ import java.util.{Map => JMap, Optional, UUID}
 
 import io.firesteel.spark.bridge.KafkaReader
 import io.firesteel.spark.kafka.deadletter.BatchTurns
+import io.firesteel.spark.kafka.windows.QueryStates
 import org.apache.hadoop.conf.Configuration
 import org.apache.spark.sql.connector.read.streaming._
 import org.apache.spark.sql.connector.read.{InputPartition, PartitionReaderFactory}
@@ -31,6 +32,8 @@ private[kafka] final class FiresteelMicroBatchStream(
   private val reader = new OffsetReader(options)
   private val source = s"stream-${UUID.randomUUID()}"
   private val lag = new Lag
+  private lazy val states =
+    if (plan.windows) Some(new QueryStates(source, checkpoint, hadoop, options)) else None
   private val turns = options.deadLetters.map { letters =>
     new BatchTurns(letters, letters.transactions(options.kafka), source, checkpoint)
   }
@@ -104,7 +107,10 @@ private[kafka] final class FiresteelMicroBatchStream(
   override def planInputPartitions(start: Offset, end: Offset): Array[InputPartition] = {
     val (from, until) = (offsetsOf(start), offsetsOf(end))
     val ranges = OffsetRange.between(from, until, reader.earliest, options.limits.failOnDataLoss)
-    val partitions = Planning.partitions(ranges, until.keys.toSeq, options, tasks)
+    val planned = Planning.partitions(ranges, until.keys.toSeq, options, tasks)
+    val partitions = states.fold(planned) { of =>
+      planned.map(part => part.copy(state = Some(of.at(part.ranges, until.keySet))))
+    }
     val turned = (turns, partitions.headOption) match {
       case (Some(batches), Some(first)) =>
         val turn = batches.of(first.groups)
@@ -125,15 +131,21 @@ private[kafka] final class FiresteelMicroBatchStream(
     }
 
   override def metrics(consumed: Optional[Offset]): JMap[String, String] =
-    if (consumed.isPresent && latest.nonEmpty)
-      lag.metrics(latest, offsetsOf(consumed.get), System.currentTimeMillis()).asJava
-    else JMap.of()
+    if (consumed.isPresent && latest.nonEmpty) {
+      val now = System.currentTimeMillis()
+      (lag.metrics(
+        latest,
+        offsetsOf(consumed.get),
+        now
+      ) ++ states.map(_.sizes.metrics(now)).getOrElse(Map.empty)).asJava
+    } else JMap.of()
 
   override def stop(): Unit = {
     reader.close()
     turns.foreach(_.close())
     // In local mode the tasks' consumers are in this process; those of other executors close when they were idle long.
     KafkaReader.forget(source)
+    states.foreach(_.forget())
   }
 
   private def offsetsOf(offset: Offset): Map[TopicPartition, Long] = offset match {
@@ -145,7 +157,14 @@ private[kafka] final class FiresteelMicroBatchStream(
   def narrowed(plan: ReadPlan): MicroBatchStream = new NarrowStream(this, plan)
 
   private[kafka] def readerFactory(plan: ReadPlan): PartitionReaderFactory =
-    new RangeReaderFactory(source, options.kafka, plan, options.limits, options.deadLetters)
+    new RangeReaderFactory(
+      source,
+      options.kafka,
+      plan,
+      options.limits,
+      options.deadLetters,
+      states.filter(_ => plan.windows).map(_.sizes)
+    )
 
   override def equals(other: Any): Boolean = other match {
     case narrow: NarrowStream => narrow.of eq this

@@ -2,6 +2,7 @@ package io.firesteel.spark.kafka
 
 import io.firesteel.spark.bridge.NativeProducer
 import io.firesteel.spark.kafka.pushdown.RecordFilter
+import io.firesteel.spark.kafka.windows.QueryStates
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.connector.expressions.filter.Predicate
 import org.apache.spark.sql.connector.metric.CustomMetric
@@ -96,7 +97,10 @@ private[kafka] final class FiresteelBatch(options: SourceOptions, plan: ReadPlan
       val all = OffsetRange.between(from, until, reader.earliest, options.limits.failOnDataLoss)
       val ranges = filter.narrow(all, reader.atOrAfter)
       // No batch comes after this one, so the tasks share what there is to read.
-      Planning.partitions(ranges, ranges.map(_.tp), options, tasks)
+      val planned = Planning.partitions(ranges, ranges.map(_.tp), options, tasks)
+      if (plan.windows)
+        planned.map(part => part.copy(state = Some(QueryStates.once(part.ranges, until.keySet, options))))
+      else planned
     } finally reader.close()
   }
 

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
 import io.firesteel.spark.bridge.{KafkaReader, NativeLibrary, ReaderMetrics}
 import io.firesteel.spark.exec.{TaskBudget, TaskRunners}
 import io.firesteel.spark.kafka.deadletter.{DeadLetterOptions, DeadLetters, Sieve, SievedReader, Turn}
+import io.firesteel.spark.kafka.windows.{StateAt, StateSizes}
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.connector.metric.CustomTaskMetric
 import org.apache.spark.sql.connector.read.{InputPartition, PartitionReader, PartitionReaderFactory}
@@ -17,13 +18,15 @@ import scala.jdk.CollectionConverters._
  *
  * @param group its number among the groups of partitions that are read together, and `groups` how many there are
  * @param turn in a micro-batch, its right to write dead letters, if they are wanted
+ * @param state where windows find what they know, if there are any
  */
 private[kafka] final case class RangesPartition(
     ranges: Seq[OffsetRange],
     locations: Seq[String],
     group: Int,
     groups: Int,
-    turn: Option[Turn] = None)
+    turn: Option[Turn] = None,
+    state: Option[StateAt] = None)
     extends InputPartition {
   override def preferredLocations(): Array[String] = locations.toArray
 }
@@ -33,13 +36,15 @@ private[kafka] final case class RangesPartition(
  *
  * @param source who reads: consumers are used again by tasks of the same source; none are kept if it is empty
  * @param letters where rejected rows go, if the plan takes them out
+ * @param sizes told what the windows' states take, if there are any that stay
  */
 private[kafka] final class RangeReaderFactory(
     source: String,
     kafka: KafkaOptions,
     plan: ReadPlan,
     limits: Limits,
-    letters: Option[DeadLetterOptions])
+    letters: Option[DeadLetterOptions],
+    sizes: Option[StateSizes] = None)
     extends PartitionReaderFactory {
   override def supportColumnarReads(partition: InputPartition): Boolean = true
 
@@ -48,12 +53,28 @@ private[kafka] final class RangeReaderFactory(
     NativeLibrary.load()
     plan.models.foreach(_.load())
     val task = TaskContext.get()
-    val reader = new KafkaReader(request(part.ranges), plan.call, plan.native, plan.fields, TaskBudget.of(task))
+    val state = part.state.filter(_ => plan.windows)
+    val windows = state.map(_.request(part.ranges)).getOrElse("")
+    val reader = new KafkaReader(
+      request(part.ranges),
+      plan.call,
+      windows,
+      state.flatMap(_.snapshots).orNull,
+      plan.native,
+      plan.fields,
+      TaskBudget.of(task)
+    )
     if (task != null) TaskRunners.closeWith(task, reader)
-    val batches = new BatchReader(reader, task)
+    val batches = new BatchReader(reader, task, () => state.foreach(left))
     val sieved = for (at <- plan.rejected; options <- letters)
       yield new SievedReader(batches, new Sieve(plan.native(at)), DeadLetters.of(options, kafka, part.turn))
     sieved.getOrElse(batches)
+  }
+
+  /** A task is done with its states. */
+  private def left(state: StateAt): Unit = {
+    sizes.foreach(_.measure(state.home))
+    state.save()
   }
 
   override def createReader(partition: InputPartition): PartitionReader[InternalRow] =
@@ -91,7 +112,8 @@ private object RangeReaderFactory {
 }
 
 /** A task's batches. */
-private[kafka] final class BatchReader(reader: KafkaReader, task: TaskContext) extends PartitionReader[ColumnarBatch] {
+private[kafka] final class BatchReader(reader: KafkaReader, task: TaskContext, closed: () => Unit)
+    extends PartitionReader[ColumnarBatch] {
   private var batch: ColumnarBatch = null
   private var metrics = ReaderMetrics.ZERO
 
@@ -109,7 +131,10 @@ private[kafka] final class BatchReader(reader: KafkaReader, task: TaskContext) e
 
   override def currentMetricsValues(): Array[CustomTaskMetric] = ReadMetrics.values(TaskRead(metrics, metrics.rows, 0))
 
-  override def close(): Unit = reader.close()
+  override def close(): Unit = {
+    reader.close()
+    closed()
+  }
 }
 
 /** The same rows one by one, for operators that take no batches. */

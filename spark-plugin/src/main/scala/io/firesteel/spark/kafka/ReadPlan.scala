@@ -4,6 +4,7 @@ import io.firesteel.spark.{Firesteel, FiresteelAnalysisException}
 import io.firesteel.spark.bridge.{FiresteelException, NativeCalls}
 import io.firesteel.spark.exec.ModelRef
 import io.firesteel.spark.kafka.deadletter.DeadLetterOptions
+import io.firesteel.spark.kafka.windows.StateKeys
 import io.firesteel.spark.kafka.value.{Decoded, ValueFormat}
 import io.firesteel.spark.resolve.{PipelineSource, Prepared}
 import org.apache.spark.SparkContext
@@ -18,6 +19,7 @@ import org.apache.spark.sql.types._
  * @param native the columns that native code gives, in its order
  * @param schema the columns that Spark sees, among them
  * @param rejected place of `_rejected` among the native ones, if rejected rows go to a topic and not to Spark
+ * @param windows whether the call keeps state beside the partitions, so that all records must go through it
  */
 private[kafka] final case class ReadPlan(
     records: Seq[String],
@@ -26,7 +28,8 @@ private[kafka] final case class ReadPlan(
     schema: StructType,
     models: Seq[ModelRef],
     description: String,
-    rejected: Option[Int] = None) {
+    rejected: Option[Int] = None,
+    windows: Boolean = false) {
 
   /** Places of Spark's columns among the native ones, and of `_rejected` if it is taken out on the way. */
   def fields: Array[Int] = schema.fieldNames.map(native.fieldIndex) ++ rejected
@@ -109,16 +112,19 @@ private[kafka] object Content {
     private val prepared = checked {
       Prepared.parse(NativeCalls.preparePipeline(source.yaml, file, source.found, false))
     }
+    private val blocks = prepared.windows.map(_.key)
+    StateKeys.check(file, blocks)
     override val schema: StructType = prepared.output
     override def plan(wanted: StructType): ReadPlan =
-      if (wanted.isEmpty) records(wanted)
+      if (wanted.isEmpty && blocks.isEmpty) records(wanted)
       else ReadPlan(
-        Fed,
+        if (blocks.isEmpty) Fed else "key" +: Fed,
         prepared.call,
         prepared.output,
         wanted,
         source.models,
-        s"pipeline ${source.name}\n${prepared.plan}"
+        s"pipeline ${source.name}\n${prepared.plan}",
+        windows = blocks.nonEmpty
       )
   }
 

@@ -71,6 +71,8 @@ private[kafka] final case class SourceOptions(
     mirrorGroup: Option[String],
     answerMillis: Long,
     deadLetters: Option[DeadLetterOptions],
+    trustKeys: Boolean,
+    snapshotEvents: Long,
     limits: Limits) {
   override def toString: String = s"SourceOptions($subscription)"
 }
@@ -106,7 +108,9 @@ private[kafka] object SourceOptions {
     "batchBytes",
     "maxWait",
     "prefetchBytes",
-    "mirrorGroup"
+    "mirrorGroup",
+    "stateKeys",
+    "snapshotEvents"
   ) ++ ValueFormat.names ++ DeadLetterOptions.names
 
   /** What Spark itself adds to a reader's options. */
@@ -166,6 +170,12 @@ private[kafka] object SourceOptions {
       mirrorGroup = text.get("mirrorGroup").map(_.trim).filter(_.nonEmpty),
       answerMillis = answerMillis(kafka),
       deadLetters = deadLetters,
+      trustKeys = text.get("stateKeys").map(_.trim.toLowerCase) match {
+        case None | Some("check") => false
+        case Some("trust") => true
+        case Some(other) => throw new WrongSourceOption(s"stateKeys: wanted check or trust, but it is: $other")
+      },
+      snapshotEvents = text.long("snapshotEvents", 1).getOrElse(1000000L),
       limits = Limits(
         batchRows = batchRows,
         batchBytes = text.bytes("batchBytes").getOrElse(32L << 20).max(1L).min(1L << 30),

@@ -1,15 +1,24 @@
 package io.firesteel.spark.resolve
 
 import io.firesteel.spark.FiresteelAnalysisException
-import io.firesteel.spark.bridge.{FiresteelException, NativeCalls}
-import io.firesteel.spark.exec.{FiresteelPipeline, FiresteelPredict, ModelRef, Program, WritableTypes}
+import io.firesteel.spark.bridge.{FiresteelException, NativeBucket, NativeCalls}
+import io.firesteel.spark.exec.{
+  FiresteelPipeline,
+  FiresteelPredict,
+  ModelRef,
+  PackedPieces,
+  Program,
+  UnpackedRows,
+  WindowedRows,
+  WritableTypes
+}
 import org.apache.spark.SparkContext
 import org.apache.spark.sql.catalyst.FunctionIdentifier
 import org.apache.spark.sql.catalyst.expressions.{Expression, ExpressionInfo, NamedExpression}
 import org.apache.spark.sql.catalyst.util.toPrettySQL
 import org.apache.spark.sql.classic.SparkSession
 import org.apache.spark.sql.internal.SQLConf
-import org.apache.spark.sql.types.{StructField, StructType}
+import org.apache.spark.sql.types.{BinaryType, IntegerType, LongType, StructField, StructType}
 
 /**
  * The SQL functions: from arguments to a checked expression. Driver side, during analysis; everything that can be
@@ -26,6 +35,33 @@ object Functions {
       "_FUNC_(file, struct(*)) - Runs the pipeline in a YAML file on every row: a struct of the output columns and " +
         "of _rejected, which is null where the row was taken.",
       pipeline
+    ),
+    described(
+      FiresteelPipeline.PackName,
+      classOf[FiresteelPipeline],
+      "_FUNC_(file, buckets, stream, struct(*)) - Runs what comes before a pipeline's windows, and packs the rows by the buckets of " +
+        "their keys. Pipeline.transform of a stream uses it.",
+      pack
+    ),
+    described(
+      UnpackedRows.Name,
+      classOf[UnpackedRows],
+      "_FUNC_(file, packed) - Runs what comes behind a pipeline's windows on packed rows, and gives one row for each. " +
+        "Pipeline.transform of a stream uses it.",
+      unpack
+    ),
+    described(
+      PackedPieces.Name,
+      classOf[PackedPieces],
+      "_FUNC_(packed) - The pieces in packed rows, with their buckets. Pipeline.transform of a batch uses it.",
+      pieces
+    ),
+    described(
+      WindowedRows.Name,
+      classOf[WindowedRows],
+      "_FUNC_(file, buckets, bucket, from, packed) - Runs a pipeline's last window block and what comes behind it on packed " +
+        "rows, and gives one row for each. Pipeline.transform of a batch uses it.",
+      windowed
     ),
     described(
       FiresteelPredict.Name,
@@ -64,17 +100,32 @@ object Functions {
         s"WRONG_ARGUMENT: ${FiresteelPipeline.Name} takes a file and one struct, but got ${arguments.length} arguments"
       )
     }
-    val sc = sparkContext
-    val source = checked(PipelineSource.of(path, sc))
-    val models = source.models
-    def prepared(typed: Boolean) =
-      checked(Prepared.parse(NativeCalls.preparePipeline(source.yaml, path, source.found, typed)))
-    val input = new PipelineInput(arguments(1), SQLConf.get.resolver)
-    val typed = prepared(typed = true)
-    val chosen = input.missing(typed) match {
-      case Seq() => typed
+    val source = checked(PipelineSource.of(path, sparkContext))
+    val whole = firstOf(path, arguments(1))(prepared(source, path, _))
+    if (whole.chosen.windows.nonEmpty) {
+      throw new FiresteelAnalysisException(
+        s"WINDOWS_NEED_ORDER: $path has windows, which need all rows of a key in one place and in their order. Use " +
+          "Pipeline.load(file).transform(df), or format(\"firesteel\") with the option pipeline, instead of " +
+          FiresteelPipeline.Name
+      )
+    }
+    call(source, whole)
+  }
+
+  private def prepared(source: PipelineSource, path: String, typed: Boolean): Prepared =
+    checked(Prepared.parse(NativeCalls.preparePipeline(source.yaml, path, source.found, typed)))
+
+  /** A prepared call and the columns that it takes. */
+  private final case class Chosen(chosen: Prepared, input: PipelineInput)
+
+  /** What reads records: typed columns if all are there, else their bytes. */
+  private def firstOf(path: String, struct: Expression)(prepare: Boolean => Prepared): Chosen = {
+    val input = new PipelineInput(struct, SQLConf.get.resolver)
+    val typed = prepare(true)
+    input.missing(typed) match {
+      case Seq() => Chosen(typed, input)
       case missing =>
-        val bytes = prepared(typed = false)
+        val bytes = prepare(false)
         if (input.missing(bytes).nonEmpty) {
           throw new FiresteelAnalysisException(
             s"MISSING_COLUMNS: $path reads records from a column `value`, or the columns of its schema. There is no " +
@@ -82,10 +133,76 @@ object Functions {
               input.names.mkString(", ")
           )
         }
-        bytes
+        Chosen(bytes, input)
     }
-    val (fields, expressions) = input.columns(chosen).unzip
-    FiresteelPipeline(program(source.name, chosen, fields, models, isStruct = false), expressions)
+  }
+
+  private def pack(arguments: Seq[Expression]): Expression = {
+    val name = FiresteelPipeline.PackName
+    val path = constant(name, arguments.headOption, "the path of a pipeline file")
+    val constants = arguments.slice(1, 3).filter(_.foldable).map(_.eval())
+    (constants, arguments.length) match {
+      case (Seq(buckets: Int, stream: Boolean), 4) =>
+        val source = checked(PipelineSource.of(path, sparkContext))
+        call(source, firstOf(path, arguments(3))(parts(source, path, _, buckets, stream).front))
+      case _ =>
+        throw new FiresteelAnalysisException(
+          s"WRONG_ARGUMENT: $name takes a file, a constant number of buckets, whether it is a stream, and one struct, " +
+            s"such as $name('f.yaml', 64, true, struct(*))"
+        )
+    }
+  }
+
+  private def unpack(arguments: Seq[Expression]): Expression = {
+    val path = constant(UnpackedRows.Name, arguments.headOption, "the path of a pipeline file")
+    if (arguments.length != 2) {
+      throw new FiresteelAnalysisException(
+        s"WRONG_ARGUMENT: ${UnpackedRows.Name} takes a file and packed rows, but got ${arguments.length} arguments"
+      )
+    }
+    val source = checked(PipelineSource.of(path, sparkContext))
+    val back = parts(source, path, typed = true, 1, stream = true).back
+    val program = Functions.program(source.name, back, back.input, source.models, isStruct = false)
+    UnpackedRows(program, arguments(1))
+  }
+
+  private def pieces(arguments: Seq[Expression]): Expression = arguments match {
+    case Seq(packed) => PackedPieces(packed)
+    case other =>
+      throw new FiresteelAnalysisException(
+        s"WRONG_ARGUMENT: ${PackedPieces.Name} takes one column, but got ${other.length}"
+      )
+  }
+
+  private def windowed(arguments: Seq[Expression]): Expression = {
+    val name = WindowedRows.Name
+    val path = constant(name, arguments.headOption, "the path of a pipeline file")
+    (arguments.slice(1, 2).filter(_.foldable).map(_.eval()), arguments.drop(2).map(_.dataType)) match {
+      case (Seq(buckets: Int), Seq(IntegerType, LongType, BinaryType)) =>
+        val source = checked(PipelineSource.of(path, sparkContext))
+        val made = parts(source, path, typed = true, buckets, stream = false)
+        val program = Functions.program(source.name, made.back, made.back.input, source.models, isStruct = false)
+        WindowedRows(made.blocks.last, buckets, program, arguments.drop(2))
+      case _ =>
+        throw new FiresteelAnalysisException(
+          s"WRONG_ARGUMENT: $name takes a file, a constant number of buckets, and the columns of packed rows, such as " +
+            s"$name('f.yaml', 64, bucket, from, rows)"
+        )
+    }
+  }
+
+  private def parts(
+      source: PipelineSource,
+      path: String,
+      typed: Boolean,
+      buckets: Int,
+      stream: Boolean): PreparedParts =
+    checked(Prepared.parseParts(NativeBucket.prepare(source.yaml, path, source.found, typed, buckets, stream)))
+
+  private def call(source: PipelineSource, of: Chosen): Expression = {
+    val (fields, expressions) = of.input.columns(of.chosen).unzip
+    val program = Functions.program(source.name, of.chosen, fields, source.models, isStruct = false)
+    FiresteelPipeline(program, expressions)
   }
 
   private def predict(arguments: Seq[Expression]): Expression = {

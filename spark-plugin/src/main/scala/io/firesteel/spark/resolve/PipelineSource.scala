@@ -38,11 +38,26 @@ private[spark] object PipelineSource {
    */
   def pin(path: String, sc: SparkContext): Unit = pinned.update((sc.applicationId, path), read(path, sc))
 
+  /**
+   * From now on the path means this text, in which files are named as seen from the file at `base`; without models. For
+   * pipelines that are made of others.
+   */
+  def define(path: String, yaml: String, base: String, sc: SparkContext): Unit = {
+    val spec = Prepared.read(NativeCalls.parse(yaml, path))
+    val source = PipelineSource(spec.path("name").asText(path), yaml, Seq.empty, inputFiles(yaml, base, sc))
+    pinned.update((sc.applicationId, path), source)
+  }
+
+  /** The schema file or descriptor set that the text at `path` names, in base64. */
+  def inputFiles(yaml: String, path: String, sc: SparkContext): Seq[String] = {
+    val spec = Prepared.read(NativeCalls.parse(yaml, path))
+    PipelineModels.inputFiles(yaml, path, spec)(Files.read(_, "file", sc.hadoopConfiguration))
+  }
+
   private def read(path: String, sc: SparkContext): PipelineSource = {
     val yaml = new String(Files.read(path, "pipeline file", sc.hadoopConfiguration), UTF_8)
     val spec = Prepared.read(NativeCalls.parse(yaml, path))
     val models = PipelineModels.load(yaml, path, spec)(ModelStore.load(_, sc))
-    val inputFiles = PipelineModels.inputFiles(yaml, path, spec)(Files.read(_, "file", sc.hadoopConfiguration))
-    PipelineSource(spec.path("name").asText(path), yaml, models, inputFiles)
+    PipelineSource(spec.path("name").asText(path), yaml, models, inputFiles(yaml, path, sc))
   }
 }

@@ -11,21 +11,39 @@ private[spark] final case class Prepared(
     input: StructType,
     optional: Set[String],
     output: StructType,
-    plan: String)
+    plan: String,
+    windows: Seq[PreparedWindow] = Seq.empty)
+
+/** A window block: the columns of its key, and those that it adds. */
+private[spark] final case class PreparedWindow(key: Seq[String], columns: Seq[String])
+
+/** A pipeline with windows in its parts; `blocks` are the calls of its window blocks. */
+private[spark] final case class PreparedParts(front: Prepared, blocks: Seq[String], back: Prepared)
 
 private[spark] object Prepared {
   private val mapper = new ObjectMapper()
 
   def parse(json: String): Prepared = {
     val node = read(json)
-    Prepared(
-      node.get("call").asText(),
-      StructType.fromDDL(node.get("input").asText()),
-      node.get("optional").elements().asScala.map(_.asText()).toSet,
-      StructType.fromDDL(node.get("output").asText()),
-      node.get("plan").asText()
-    )
+    of(node, node.get("plan").asText())
   }
+
+  def parseParts(json: String): PreparedParts = {
+    val node = read(json)
+    def side(name: String) = of(node.get(name), node.get(name).get("plan").asText())
+    PreparedParts(side("front"), texts(node.get("blocks")), side("back"))
+  }
+
+  private def of(node: JsonNode, plan: String): Prepared = Prepared(
+    node.get("call").asText(),
+    StructType.fromDDL(node.get("input").asText()),
+    texts(node.get("optional")).toSet,
+    StructType.fromDDL(node.get("output").asText()),
+    plan,
+    node.path("windows").elements().asScala.map(w => PreparedWindow(texts(w.get("key")), texts(w.get("columns")))).toSeq
+  )
+
+  private def texts(node: JsonNode): Seq[String] = node.elements().asScala.map(_.asText()).toSeq
 
   def read(json: String): JsonNode = mapper.readTree(json)
 }

@@ -1,0 +1,83 @@
+"""``python -m firesteel``: :func:`parity` and :func:`dump_state` of the package from a shell, in their own session."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from firesteel._parity import Parity, parity
+from firesteel._spark import configure
+from firesteel._state import dump_state
+from firesteel.errors import FiresteelError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; 0 if everything is the same, 1 if something differs, 2 if it could not be found out."""
+    options = _parser().parse_args(arguments)
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.master(options.master).appName(f"firesteel-{options.command}")
+    builder = builder.config("spark.ui.enabled", "false").config("spark.sql.session.timeZone", "UTC")
+    spark = configure(builder).getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    try:
+        if options.command == "dump-state":
+            keys = dump_state(spark, options.checkpoint, options.out)
+            print(f"{keys:,} keys in {options.out}: firesteel state inspect {options.out}")
+            return 0
+        found = _parity(spark, options)
+    except FiresteelError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    finally:
+        spark.stop()
+    print(found)
+    return 0 if found.same else 1
+
+
+def _parity(spark: SparkSession, options: argparse.Namespace) -> Parity:
+    return parity(
+        spark,
+        options.log,
+        options.pipeline,
+        partitions=options.partitions,
+        in_base64=options.base64,
+        bootstrap=options.bootstrap,
+        topic=options.topic,
+        micro_batches=options.micro_batches,
+        options=[f"--seed={options.seed}", f"--restarts={options.restarts}"],
+    )
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",") if part]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m firesteel")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    same = commands.add_parser("parity", help="show that Spark and the command line make the same rows of a log")
+    same.add_argument("log", metavar="LOG", help="file of records, one per line")
+    same.add_argument("--pipeline", required=True, metavar="PIPELINE.yaml", help="the pipeline file")
+    same.add_argument("--base64", action="store_true", help="each line is a record in base64")
+    same.add_argument("--partitions", type=_numbers, default=[1, 3, 8], metavar="N,...", help="of the batch DataFrame")
+    same.add_argument("--bootstrap", metavar="HOST:PORT", help="a broker, to go through Kafka as well")
+    same.add_argument("--topic", metavar="TOPIC", help="an empty topic of one partition, which the log is written to")
+    same.add_argument("--micro-batches", type=_numbers, default=[1_000, 100_000], metavar="N,...", help="of the stream")
+    same.add_argument("--restarts", type=int, default=20, metavar="N", help="restarts in the command line")
+    same.add_argument("--seed", type=int, default=1, metavar="N", help="draws the places of these restarts")
+    dump = commands.add_parser("dump-state", help="write what windows in Spark's state store know, for state inspect")
+    dump.add_argument("checkpoint", metavar="CHECKPOINT", help="the query's checkpointLocation")
+    dump.add_argument("out", metavar="OUT.jsonl", help="file to write")
+    for command in (same, dump):
+        command.add_argument("--master", default="local[*]", metavar="MASTER", help="Spark's master; a local one")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
