@@ -14,6 +14,7 @@ import pytest
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, Row, SparkSession
 
+from tests.harness import gaps
 from tests.support import checkpoints, kafka
 from tests.support.places import FULL, ROOT
 from tests.support.proof import scan_metric
@@ -269,6 +270,40 @@ def test_killed_at_random_points_each_is_there_once(
     assert checkpoints.committed(checkpoint) == forgotten
     assert_each_once(spark, bootstrap, filled, letters)
     assert_good(spark.read.parquet(str(tmp_path / "out")))
+
+
+def java_hash(text: str) -> int:
+    """`String.hashCode`, but for its sign."""
+    code = 0
+    for character in text:
+        code = (code * 31 + ord(character)) % 2**32
+    return code
+
+
+@pytest.mark.parametrize("whose", ["the planner's", "a task's", "another query's"])
+def test_a_transaction_that_a_dead_writer_left_open_is_ended_or_outwaited(
+    spark: SparkSession, bootstrap: str, filled: str, letters: str, tmp_path: Path, whose: str
+) -> None:
+    """A kill between a marker and its commit hides the plan behind an open transaction, for ten minutes by default."""
+    frame = source(spark.readStream, bootstrap, filled, letters)
+    drained(frame, tmp_path)
+    checkpoints.forget_last_commit(tmp_path / "checkpoint")
+    query = checkpoints.query_id(tmp_path / "checkpoint")
+    partition = java_hash(f"{query}/deadletters-0/plan") % 16
+    writer = {"the planner's": f"{query}/deadletters-0/plan", "a task's": f"{query}/deadletters-0/1"}.get(whose, "else")
+    # Of a batch that has not been: it must not count. No brokers' patience for our own; a little for the other's.
+    marker = b'{"version": 1, "epoch": 99, "tasks": 3, "rows": 0, "ordered": "0", "unordered": "0"}'
+    with gaps.open_transaction(
+        bootstrap,
+        "firesteel-markers",
+        [marker],
+        partition=partition,
+        key=writer.encode(),
+        transactional_id="firesteel-" + writer.replace("/", "-"),
+        timeout_ms=6_000 if writer == "else" else 600_000,
+    ):
+        drained(frame, tmp_path)
+    assert_each_once(spark, bootstrap, filled, letters)
 
 
 WRONG: dict[str, tuple[dict[str, str], str]] = {

@@ -87,21 +87,33 @@ def transactions(bootstrap: str, name: str, wanted: Sequence[Transaction], *, pa
 
 
 @contextlib.contextmanager
-def open_transaction(bootstrap: str, name: str, values: Sequence[bytes], *, partition: int = 0) -> Iterator[Producer]:
+def open_transaction(
+    bootstrap: str,
+    name: str,
+    values: Sequence[bytes],
+    *,
+    partition: int = 0,
+    key: bytes | None = None,
+    transactional_id: str | None = None,
+    timeout_ms: int = 60_000,
+) -> Iterator[Producer]:
     """Inside the block the values are written and their transaction is open; it is aborted afterwards, unless ended."""
-    with _transaction(bootstrap) as producer:
+    with _transaction(bootstrap, transactional_id, timeout_ms) as producer:
         for value in values:
-            producer.produce(name, value, partition=partition)
+            producer.produce(name, value, key=key, partition=partition)
         producer.flush(TIMEOUT_S)
         yield producer
 
 
 @contextlib.contextmanager
-def _transaction(bootstrap: str) -> Iterator[Producer]:
+def _transaction(
+    bootstrap: str, transactional_id: str | None = None, timeout_ms: int = 60_000
+) -> Iterator[Producer]:
     producer = Producer(
         {
             "bootstrap.servers": bootstrap,
-            "transactional.id": f"harness-{uuid.uuid4().hex[:8]}",
+            "transactional.id": transactional_id or f"harness-{uuid.uuid4().hex[:8]}",
+            "transaction.timeout.ms": timeout_ms,
             "linger.ms": 0,
             "log_level": 4,
         }

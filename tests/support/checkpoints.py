@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 
@@ -27,6 +28,11 @@ def forget_last_commit(checkpoint: Path) -> int:
     for name in (f"{last}", f".{last}.crc"):
         (checkpoint / "commits" / name).unlink(missing_ok=True)
     return last
+
+
+def query_id(checkpoint: Path) -> str:
+    """The query's name for itself, which stays over restarts."""
+    return str(json.loads((checkpoint / "metadata").read_text())["id"])
 
 
 def _latest(folder: Path) -> int:

@@ -52,13 +52,14 @@ private[kafka] final class BatchPlans(settings: TransactionSettings, query: Stri
     try {
       BrokerChecks.all(admin, settings, topic)
       val partitions = markers.ensure(admin)
-      // The plan says how many writers an earlier run may have had; none of them may commit after this.
+      // None of an earlier run's writers may commit after this, nor hide a marker behind what it has left open.
+      val writers = math.max(writersBefore(admin, partitions), tasks)
+      fence(admin, writers)
       val before = readPlan(admin, partitions)
       before.filter(_.epoch > epoch).foreach { plan =>
         throw TransactionalTopic.epochPassed(planId, epoch, plan.epoch)
       }
-      fence(admin, math.max(before.fold(0)(_.tasks), tasks))
-      val known = readMarkers(admin, partitions)
+      val known = readMarkers(admin, partitions, writers)
       known.foreach { case (writer, (marker, _)) =>
         val id = planId.copy(partition = writer)
         if (marker.epoch > epoch) throw TransactionalTopic.epochPassed(id, epoch, marker.epoch)
@@ -70,27 +71,45 @@ private[kafka] final class BatchPlans(settings: TransactionSettings, query: Stri
     } finally admin.close(Duration.ofSeconds(5))
   }
 
+  /** Ends what the planner and the tasks of an earlier run have left open. */
   private def fence(admin: Admin, writers: Int): Unit =
     KafkaFailure.explained(settings, "shut out the writers of an earlier run") {
-      val ids = (0 until writers).map(TransactionId.ofTask(settings, query, sink, _).text)
+      val ids = planId.text +: (0 until writers).map(TransactionId.ofTask(settings, query, sink, _).text)
       // All at once, and the answers waited for together.
       val _ = admin.fenceProducers(ids.asJava, new FenceProducersOptions().timeoutMs(TransactionSettings.LimitMs.toInt))
         .all().get()
     }
 
-  private def readPlan(admin: Admin, partitions: Int): Option[Marker] = {
-    var plan: Option[Marker] = None
-    markers.read(admin, Map(markers.partitionOf(planId, partitions) -> 0L)) { (key, value, place) =>
-      if (key == planId.key) plan = Some(Marker.of(value, s"${markers.name}-${place.partition}@${place.offset}"))
+  /**
+   * How many writers an earlier run may have had: the most of any plan that is there. One that was never committed
+   * counts as well; its tasks never began, but to read it costs no waiting for whoever wrote it.
+   */
+  private def writersBefore(admin: Admin, partitions: Int): Int = {
+    var most = 0
+    markers.readUndecided(admin, markers.partitionOf(planId, partitions)) { (key, value, place) =>
+      if (key == planId.key) most = math.max(most, plan(value, place).tasks)
     }
-    plan
+    most
   }
 
+  private def readPlan(admin: Admin, partitions: Int): Option[Marker] = {
+    var last: Option[Marker] = None
+    markers.read(admin, Map(markers.partitionOf(planId, partitions) -> 0L)) { (key, value, place) =>
+      if (key == planId.key) last = Some(plan(value, place))
+    }
+    last
+  }
+
+  private def plan(value: Array[Byte], place: Place): Marker =
+    Marker.of(value, s"${markers.name}-${place.partition}@${place.offset}")
+
   /** The last marker of each of this query's writers. */
-  private def readMarkers(admin: Admin, partitions: Int): Map[String, (Marker, Place)] = {
+  private def readMarkers(admin: Admin, partitions: Int, writers: Int): Map[String, (Marker, Place)] = {
     val found = mutable.Map.empty[String, (Marker, Place)]
     val start = s"$query/$sink/"
-    markers.read(admin, (0 until partitions).map(_ -> 0L).toMap) { (key, value, place) =>
+    // Only where they may stand: in the others, other queries' transactions may be open.
+    val places = (0 until writers).map(writer => markers.partitionOf(planId.copy(partition = writer.toString), partitions))
+    markers.read(admin, places.map(_ -> 0L).toMap) { (key, value, place) =>
       val writer = key.stripPrefix(start)
       if (key.startsWith(start) && writer.toIntOption.isDefined) {
         found(writer) = (Marker.of(value, s"${markers.name}-${place.partition}@${place.offset}"), place)

@@ -18,7 +18,8 @@ import scala.jdk.CollectionConverters._
  *
  * A marker is read back only where its writer is new: by the driver at a query's start, by a task whose producer was
  * not the last one. Both read to the high watermark, not to the last stable offset: an open transaction of another
- * writer could hide our marker behind it, so reading waits until that one has ended.
+ * writer could hide our marker behind it, so reading waits until that one has ended. A query's own dead writers must
+ * be shut out before it reads, or it waits for them until the brokers give them up.
  */
 private[kafka] final class MarkerTopic(settings: TransactionSettings) {
   import MarkerTopic._
@@ -80,31 +81,37 @@ private[kafka] final class MarkerTopic(settings: TransactionSettings) {
    */
   def read(admin: Admin, from: Map[Int, Long])(each: (String, Array[Byte], Place) => Unit): Unit =
     KafkaFailure.explained(settings, s"read the marker topic $name") {
-      val ends = endOffsets(admin, from.keySet)
-      val wanted = from.collect {
-        case (partition, start) if ends(partition) > start => new TopicPartition(name, partition) -> start
-      }
-      if (wanted.nonEmpty) {
-        val consumer = new KafkaConsumer[Array[Byte], Array[Byte]](settings.consumer)
-        try {
-          consumer.assign(wanted.keySet.asJava)
-          wanted.foreach { case (partition, start) => consumer.seek(partition, start) }
-          val deadline = System.nanoTime() + (settings.transactionTimeoutMs + GraceMs) * 1000000L
-          def behind = wanted.keys.find(p => consumer.position(p) < ends(p.partition()))
-          while (behind.isDefined) {
-            consumer.poll(Duration.ofMillis(200)).forEach { record =>
-              each(new String(record.key, "UTF-8"), record.value, Place(record.partition, record.offset))
-            }
-            behind.filter(_ => System.nanoTime() > deadline).foreach { partition =>
-              throw new FiresteelException(
-                s"MARKER_TIMEOUT: a transaction stays open in $partition beyond its time, so the last marker can't be " +
-                  "known. Find it with kafka-transactions.sh find-hanging, and abort it"
-              )
-            }
-          }
-        } finally consumer.close(CloseOptions.timeout(Duration.ofSeconds(5)))
-      }
+      consume(admin, from, IsolationLevel.READ_COMMITTED)(each)
     }
+
+  /** Reads all markers of a partition, committed or open or given up, and waits for nobody. */
+  def readUndecided(admin: Admin, partition: Int)(each: (String, Array[Byte], Place) => Unit): Unit =
+    KafkaFailure.explained(settings, s"read the marker topic $name") {
+      consume(admin, Map(partition -> 0L), IsolationLevel.READ_UNCOMMITTED)(each)
+    }
+
+  private def consume(admin: Admin, from: Map[Int, Long], isolation: IsolationLevel)(
+      each: (String, Array[Byte], Place) => Unit): Unit = {
+    val ends = endOffsets(admin, from.keySet)
+    val wanted = from.collect {
+      case (partition, start) if ends(partition) > start => new TopicPartition(name, partition) -> start
+    }
+    if (wanted.nonEmpty) {
+      val consumer = new KafkaConsumer[Array[Byte], Array[Byte]](settings.consumer(isolation))
+      try {
+        consumer.assign(wanted.keySet.asJava)
+        wanted.foreach { case (partition, start) => consumer.seek(partition, start) }
+        val patience = new Patience(admin, settings.transactionTimeoutMs)
+        def behind = wanted.keys.find(p => consumer.position(p) < ends(p.partition()))
+        while (behind.isDefined) {
+          consumer.poll(Duration.ofMillis(200)).forEach { record =>
+            each(new String(record.key, "UTF-8"), record.value, Place(record.partition, record.offset))
+          }
+          behind.foreach(patience.waitFor)
+        }
+      } finally consumer.close(CloseOptions.timeout(Duration.ofSeconds(5)))
+    }
+  }
 
   private def endOffsets(admin: Admin, partitions: Set[Int]): Map[Int, Long] = {
     val wanted = partitions.map(p => new TopicPartition(name, p) -> OffsetSpec.latest()).toMap
@@ -121,7 +128,6 @@ private[kafka] object MarkerTopic {
 
   private val Partitions = 16
   private val SettleNanos = 15000000000L
-  private val GraceMs = 20000L
 
   /** Small segments that are cleaned soon: one record per task and batch comes in, one per task is wanted. */
   private val Config = Map(

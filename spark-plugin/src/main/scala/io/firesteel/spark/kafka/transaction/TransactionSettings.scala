@@ -2,6 +2,7 @@ package io.firesteel.spark.kafka.transaction
 
 import java.util.{Locale, Properties}
 
+import io.firesteel.shaded.kafka.common.IsolationLevel
 import io.firesteel.shaded.kafka.common.serialization.{ByteArrayDeserializer, ByteArraySerializer}
 
 /**
@@ -57,10 +58,10 @@ final case class TransactionSettings(kafka: Map[String, String], markerTopic: St
     )
   )
 
-  def consumer: Properties = properties(
+  def consumer(isolation: IsolationLevel): Properties = properties(
     Map("default.api.timeout.ms" -> TransactionSettings.LimitMs, "max.poll.records" -> 5000),
     Map(
-      "isolation.level" -> "read_committed",
+      "isolation.level" -> isolation.name.toLowerCase(Locale.ROOT),
       "enable.auto.commit" -> false,
       "auto.offset.reset" -> "earliest",
       "key.deserializer" -> classOf[ByteArrayDeserializer].getName,
