@@ -17,6 +17,7 @@ from firesteel._parity import Parity, Way, parity
 from firesteel._spark import configure, find_jar
 from firesteel._state import dump_state
 from firesteel._version import __version__
+from firesteel.diagnosis import Diagnosis, Finding, doctor, explain
 from firesteel.errors import (
     FiresteelError,
     FitError,
@@ -34,7 +35,9 @@ from firesteel.training import TrainingSet
 __all__ = [
     "Avro",
     "Check",
+    "Diagnosis",
     "Fill",
+    "Finding",
     "FiresteelError",
     "FitError",
     "JarNotFoundError",
@@ -53,7 +56,9 @@ __all__ = [
     "__version__",
     "accepted",
     "configure",
+    "doctor",
     "dump_state",
+    "explain",
     "find_jar",
     "fit_one_hot",
     "fit_scalers",

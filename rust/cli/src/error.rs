@@ -29,6 +29,9 @@ pub(crate) enum CliError {
     /// What should be the same is not.
     #[error("{0}")]
     Different(String),
+    /// This machine can't run Firesteel.
+    #[error("{0} of the findings above must be mended before Firesteel works here")]
+    Unfit(usize),
     /// The broker refused something or could not be reached.
     #[error("Kafka: {0}")]
     Kafka(String),
@@ -51,7 +54,12 @@ impl CliError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Pipeline(_) => 2,
-            Self::File { .. } | Self::Content { .. } | Self::Different(_) | Self::Kafka(_) | Self::Engine(_) => 1,
+            Self::File { .. }
+            | Self::Content { .. }
+            | Self::Different(_)
+            | Self::Unfit(_)
+            | Self::Kafka(_)
+            | Self::Engine(_) => 1,
         }
     }
 }

@@ -50,7 +50,7 @@ impl RuntimeArgs {
         let yaml = std::fs::read_to_string(pipeline).map_err(CliError::file(pipeline))?;
         let spec = PipelineSpec::from_yaml(&yaml, &file)?;
         if !spec.models.is_empty() {
-            runtime::init(&self.onnxruntime_library()?)?;
+            self.load()?;
         }
         let folder = pipeline.parent().unwrap_or(Path::new(""));
         let mut found = Vec::with_capacity(spec.models.len() + 1);
@@ -77,6 +77,11 @@ impl RuntimeArgs {
             return Err(SpecErrors(faults).into());
         }
         Ok(prepare_pipeline(&yaml, &file, &found, InputMode::Bytes)?)
+    }
+
+    /// Loads ONNX Runtime's library into this process.
+    pub(crate) fn load(&self) -> Result<(), CliError> {
+        Ok(runtime::init(&self.onnxruntime_library()?)?)
     }
 
     fn onnxruntime_library(&self) -> Result<PathBuf, CliError> {

@@ -2,6 +2,7 @@ package io.firesteel.spark.resolve
 
 import io.firesteel.spark.FiresteelAnalysisException
 import io.firesteel.spark.bridge.{FiresteelException, NativeBucket, NativeCalls}
+import io.firesteel.spark.doctor.{Doctor, Finding}
 import io.firesteel.spark.exec.{
   FiresteelPipeline,
   FiresteelPredict,
@@ -12,9 +13,10 @@ import io.firesteel.spark.exec.{
   WindowedRows,
   WritableTypes
 }
+import io.firesteel.spark.explain.Explain
 import org.apache.spark.SparkContext
 import org.apache.spark.sql.catalyst.FunctionIdentifier
-import org.apache.spark.sql.catalyst.expressions.{Expression, ExpressionInfo, NamedExpression}
+import org.apache.spark.sql.catalyst.expressions.{Expression, ExpressionInfo, Literal, NamedExpression}
 import org.apache.spark.sql.catalyst.util.toPrettySQL
 import org.apache.spark.sql.classic.SparkSession
 import org.apache.spark.sql.internal.SQLConf
@@ -69,8 +71,39 @@ object Functions {
       "_FUNC_(model, column, ...) - Scores every row with an ONNX model: a struct of all its outputs, null where a " +
         "column is null.",
       predict
+    ),
+    described(
+      "firesteel_transform",
+      classOf[FiresteelPipeline],
+      "_FUNC_(file, struct(*)) - firesteel_pipeline under the name that its Python and Scala methods have.",
+      pipeline
+    ),
+    described(
+      "firesteel_explain",
+      classOf[Literal],
+      "_FUNC_(file) - What a pipeline file does and how it would run here, as text.",
+      {
+        case Seq(file) =>
+          Literal(Explain.pipeline(constant("firesteel_explain", Some(file), "the path of a pipeline file")))
+        case other => throw wrongCount("firesteel_explain", "a file", other.length)
+      }
+    ),
+    described(
+      "firesteel_doctor",
+      classOf[Literal],
+      "_FUNC_() - Looks whether Firesteel can run here: a JSON list of findings, each with its cure.",
+      {
+        case Seq() => Literal(Finding.toJson(Doctor.findings(SparkSession.active)))
+        case other => throw wrongCount("firesteel_doctor", "no argument", other.length)
+      }
     )
   )
+
+  private def wrongCount(name: String, wanted: String, got: Int) =
+    new FiresteelAnalysisException(s"WRONG_ARGUMENT: $name takes $wanted, but got $got arguments")
+
+  /** The plan of a pipeline file, with windows or without, as it reads records' bytes. */
+  def planOf(path: String): String = prepared(checked(PipelineSource.of(path, sparkContext)), path, typed = false).plan
 
   private def described(name: String, of: Class[_], usage: String, builder: Builder) =
     (
