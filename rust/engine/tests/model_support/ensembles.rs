@@ -41,6 +41,8 @@ pub(crate) struct Ensemble {
     /// Whether no value of a leaf is negative.
     pub(crate) positive: bool,
     pub(crate) missing: bool,
+    /// Thresholds per unit: 8, or 256 for more than a byte can count.
+    pub(crate) grid: usize,
     pub(crate) modes: &'static [&'static str],
     pub(crate) features: usize,
     pub(crate) trees: usize,
@@ -72,6 +74,7 @@ impl Ensemble {
             base: random.chance() && (regressor || shared || classes > 2),
             positive: random.chance(),
             missing: random.chance(),
+            grid: random.pick(&[8, 8, 256]),
             modes: random.pick(&MODES),
             features: random.pick(&[1, 5, 8, 9, 16, 30, 64, 100, 256]),
             trees: random.pick(&[1, 3, 20]),
@@ -151,7 +154,7 @@ impl Ensemble {
             out.trues.push(yes as i64);
             out.falses.push(no as i64);
             out.features.push(if split.is_some() { random.below(self.features) as i64 } else { 0 });
-            out.values.push(random.below(65) as f32 / 8.0 - 4.0);
+            out.values.push(random.below(8 * self.grid + 1) as f32 / self.grid as f32 - 4.0);
             out.missing.push(i64::from(random.chance()));
             out.modes.push(if split.is_some() { random.pick(self.modes) } else { "LEAF" }.to_owned());
             if split.is_some() {

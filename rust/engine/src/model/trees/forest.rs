@@ -47,6 +47,8 @@ pub(super) struct Tree {
     pub(super) class: usize,
     /// Steps from the root to the deepest leaf.
     pub(super) depth: usize,
+    /// How many nodes it has.
+    pub(super) nodes: usize,
 }
 
 /// What leaves hold.
@@ -56,6 +58,20 @@ pub(super) enum Leaves {
     One(Vec<f32>),
     /// Sums and values of a leaf: `entries[starts[node]..starts[node + 1]]`.
     Many { starts: Vec<u32>, entries: Vec<(u32, f32)> },
+}
+
+impl Leaves {
+    /// Sums and values of the leaf at this position of the forest.
+    pub(super) fn of(&self, position: usize) -> impl Iterator<Item = (usize, f32)> {
+        let (one, many) = match self {
+            Self::One(values) => (values.get(position), &[][..]),
+            Self::Many { starts, entries } => {
+                let range = starts.get(position).zip(starts.get(position + 1));
+                (None, range.and_then(|(&from, &to)| entries.get(from as usize..to as usize)).unwrap_or_default())
+            }
+        };
+        one.map(|&value| (0, value)).into_iter().chain(many.iter().map(|&(sum, value)| (sum as usize, value)))
+    }
 }
 
 /// All trees of an ensemble.
@@ -206,7 +222,7 @@ impl Forest {
         for sum in covers.unwrap_or_default() {
             *self.always.get_mut(usize::try_from(sum).ok()?)? = true;
         }
-        self.trees.push(Tree { start: first, class, depth });
+        self.trees.push(Tree { start: first, class, depth, nodes: order.len() });
         Some(())
     }
 
