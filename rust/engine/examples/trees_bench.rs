@@ -80,19 +80,20 @@ fn read(path: &str, features: usize) -> Result<RecordBatch, Failure> {
     Ok(RecordBatch::try_from_iter((0..features).map(|feature| (format!("f{feature}"), column(feature))))?)
 }
 
-/// A stage that gives the model's last output: scores or probabilities.
+/// A stage that gives the model's last output: a number, or the second class's probability.
 fn scorer(model: &Arc<OnnxModel>, batch: &RecordBatch) -> Result<Scorer, Failure> {
     let names: Vec<String> = batch.schema().fields().iter().map(|field| field.name().clone()).collect();
-    let output = model.outputs().last().ok_or("no output")?.name.clone();
+    let output = model.outputs().last().ok_or("no output")?;
+    let selector = if output.width() == Some(1) { output.name.clone() } else { format!("{}[1]", output.name) };
     let options = ScorerOptions {
         name: "bench",
         path: "models[0]",
         inputs: &[],
         default_columns: &names,
-        outputs: Outputs::Columns(&[("scores".to_owned(), output)]),
+        outputs: Outputs::Columns(&[("score".to_owned(), selector)]),
         nulls: NullPolicy::Nan,
     };
-    Ok(Scorer::try_new(&options, Arc::clone(model), &batch.schema())?)
+    Ok(Scorer::try_new(&options, Arc::clone(model), &batch.schema()).map_err(|error| error.to_string())?)
 }
 
 fn compare(ours: &mut Scorer, theirs: &mut Scorer, batch: &RecordBatch) -> Result<(), Failure> {

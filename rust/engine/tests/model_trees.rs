@@ -84,6 +84,20 @@ fn random_ensembles_of_every_kind_have_the_bits_of_onnx_runtime() {
     }
 }
 
+#[test]
+fn equalities_and_scaled_inputs_have_the_bits_of_onnx_runtime() {
+    const MODES: [&[&str]; 3] = [&["BRANCH_EQ"], &["BRANCH_LEQ", "BRANCH_EQ", "BRANCH_NEQ"], &["BRANCH_LEQ"]];
+    start();
+    let mut random = Random(17);
+    for round in 0..60 {
+        let (features, leaves) = (1 + round % 9, [2, 12, 40][round % 3]);
+        let scaler = round % 4 != 0;
+        let modes = MODES[round / 3 % 3];
+        let ensemble = Ensemble { modes, features, leaves, scaler, grid: 8, trees: 4, ..Ensemble::random(&mut random) };
+        same(&format!("round {round}: {ensemble:?}"), &ensemble.to_onnx(), &rows(features, 600, &mut random));
+    }
+}
+
 /// A feature has more thresholds than a byte can count, so the trees fall into parts with bins of their own.
 #[test]
 fn many_thresholds_of_one_feature_have_the_bits_of_onnx_runtime() {
@@ -151,7 +165,10 @@ fn what_the_kernel_does_not_know_runs_in_onnx_runtime() {
     for (what, ensemble) in [
         ("a transform", Ensemble { transform: "PROBIT", base: false, ..plain.clone() }),
         ("too many features", Ensemble { features: 300, ..plain.clone() }),
-        ("an equality", Ensemble { modes: &["BRANCH_EQ"], ..plain.clone() }),
+        (
+            "too many features and equalities",
+            Ensemble { modes: &["BRANCH_EQ"], features: 256, trees: 20, leaves: 31, ..plain.clone() },
+        ),
         ("a tree too large", Ensemble { leaves: 40_000, trees: 1, ..plain }),
     ] {
         let model = Arc::new(OnnxModel::load(&ensemble.to_onnx()).unwrap());

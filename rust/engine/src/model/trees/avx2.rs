@@ -283,3 +283,34 @@ fn eight(bytes: &[u8; 8]) -> __m256i {
     // SAFETY: eight bytes may be read there, and the instruction wants no alignment.
     _mm256_cvtepu8_epi32(unsafe { _mm_loadl_epi64(bytes.as_ptr().cast()) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bin_is_the_number_of_thresholds_below() {
+        if !available() {
+            return;
+        }
+        for count in [0, 1, 2, 7, 8, 9, 15, 16, 63, 64, 65, 127, 128, 200, 254, 255] {
+            let middle = |i: usize| (i as f32 - 100.0) * 0.37;
+            let mut thresholds: Vec<f32> = (0..count).map(middle).collect();
+            if count > 2 {
+                thresholds[0] = f32::NEG_INFINITY;
+                thresholds[count - 1] = f32::INFINITY;
+            }
+            let mut values = vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -0.0, f32::MIN, f32::MAX];
+            values.extend(thresholds.iter().flat_map(|&value| [value, value.next_up(), value.next_down()]));
+            values.resize(values.len().next_multiple_of(8), 1.0);
+            let bins = Bins::new(0, thresholds.clone());
+            let mut found = vec![0; values.len()];
+            // SAFETY: the processor has the features that the function is compiled for.
+            assert!(unsafe { search(&bins, &values, &mut found) }, "the first value is NaN");
+            for (value, found) in values.iter().zip(found) {
+                let expected = thresholds.iter().filter(|&threshold| value > threshold).count();
+                assert_eq!(usize::from(found), expected, "{value} among {count} thresholds");
+            }
+        }
+    }
+}

@@ -4,11 +4,12 @@
 //! is `left + (value is greater)`. A leaf leads to itself: walking on from it stays there, so rows that reach a leaf
 //! at different depths can walk in step. Trees follow each other without gaps, in the order in which their values are
 //! added. Every comparison that ONNX has for ordered numbers becomes "at most the threshold": `x < t` is `x <= (the
-//! float below t)`, and the other two swap the children.
+//! float below t)`, two swap the children, and "equal to" asks a column that holds the answer ([`super::prepare`]).
 
 use std::collections::HashMap;
 
 use super::attributes::Attributes;
+use super::prepare::Equality;
 
 /// Rows that walk in step. Sixteen independent chains hide the latency of two dependent loads.
 pub(super) const LANES: usize = 16;
@@ -83,8 +84,9 @@ pub(super) struct Forest {
     pub(super) leaves: Leaves,
     /// Sums per row.
     pub(super) sums: usize,
-    /// Features that a row must have at least.
+    /// Features that a row must have at least. The columns behind them hold the answers to `equalities`.
     pub(super) features: usize,
+    pub(super) equalities: Vec<Equality>,
     /// For each sum, whether every row adds to it: some tree has a value for it in all leaves.
     pub(super) always: Vec<bool>,
     /// Whether all values of leaves are at least zero.
@@ -143,7 +145,8 @@ impl Forest {
             nodes: Vec::with_capacity(count),
             leaves: Leaves::One(Vec::new()),
             sums,
-            features: 0,
+            features: source.least_features()?,
+            equalities: Vec::new(),
             always: vec![false; sums],
             no_negative_value: values.0.values().flatten().all(|&(_, value)| value >= 0.0),
         };
@@ -206,8 +209,7 @@ impl Forest {
                 leaves.push(own);
                 self.nodes.push(Node::leaf(new));
             } else {
-                let (node, left, right) = inner(source, position, u16::try_from(order.len()).ok()?)?;
-                self.features = self.features.max(usize::from(node.feature) + 1);
+                let (node, left, right) = self.inner(source, position, u16::try_from(order.len()).ok()?)?;
                 self.nodes.push(node);
                 leaves.push(Vec::new());
                 order.push((*at.get(&left)?, level + 1));
@@ -224,6 +226,44 @@ impl Forest {
         }
         self.trees.push(Tree { start: first, class, depth, nodes: order.len() });
         Some(())
+    }
+
+    /// An inner node and the ids of its left and right child.
+    fn inner(&mut self, source: &Source<'_>, position: usize, left: u16) -> Option<(Node, i64, i64)> {
+        let feature = usize::try_from(source.features[position]).ok()?;
+        let threshold = source.thresholds[position];
+        let missing = source.missing.get(position) == Some(&1);
+        let (yes, no) = (source.trues[position], source.falses[position]);
+        // Nothing lies below minus infinity, and no float can say so.
+        let below = || (threshold != f32::NEG_INFINITY).then(|| threshold.next_down());
+        let mode = source.modes[position].as_str();
+        let (column, threshold, swapped) = match mode {
+            "BRANCH_LEQ" => (feature, threshold, false),
+            "BRANCH_LT" => (feature, below()?, false),
+            "BRANCH_GT" => (feature, threshold, true),
+            "BRANCH_GTE" => (feature, below()?, true),
+            "BRANCH_EQ" | "BRANCH_NEQ" => {
+                let column = self.features + self.equality(Equality { feature, value: threshold });
+                (column, Equality::YES, mode == "BRANCH_NEQ")
+            }
+            _ => return None,
+        };
+        // A threshold that is no number is never reached from either side; swapping would turn that round.
+        if threshold.is_nan() && swapped {
+            return None;
+        }
+        // A NaN is not equal to anything, which is a yes to this question alone.
+        let nan_left = mode != "BRANCH_NEQ" && missing != swapped;
+        let node = Node { threshold, feature: u8::try_from(column).ok()?, nan_left, left };
+        Some(if swapped { (node, no, yes) } else { (node, yes, no) })
+    }
+
+    /// Position of the question among the forest's questions.
+    fn equality(&mut self, wanted: Equality) -> usize {
+        self.equalities.iter().position(|&known| known == wanted).unwrap_or_else(|| {
+            self.equalities.push(wanted);
+            self.equalities.len() - 1
+        })
     }
 
     /// The compact form of the leaves' values.
@@ -256,27 +296,14 @@ impl Forest {
     }
 }
 
-/// An inner node and the ids of its left and right child.
-fn inner(source: &Source<'_>, position: usize, left: u16) -> Option<(Node, i64, i64)> {
-    let feature = u8::try_from(source.features[position]).ok()?;
-    let threshold = source.thresholds[position];
-    let missing = source.missing.get(position) == Some(&1);
-    let (yes, no) = (source.trues[position], source.falses[position]);
-    // Nothing lies below minus infinity, and no float can say so.
-    let below = || (threshold != f32::NEG_INFINITY).then(|| threshold.next_down());
-    let (threshold, swapped) = match source.modes[position].as_str() {
-        "BRANCH_LEQ" => (threshold, false),
-        "BRANCH_LT" => (below()?, false),
-        "BRANCH_GT" => (threshold, true),
-        "BRANCH_GTE" => (below()?, true),
-        _ => return None,
-    };
-    // A threshold that is no number is never reached from either side; swapping would turn that round.
-    if threshold.is_nan() && swapped {
-        return None;
+impl Source<'_> {
+    /// Features that a row must have for the inner nodes; `None` if one of them is no position.
+    fn least_features(&self) -> Option<usize> {
+        let inner = self.features.iter().zip(self.modes).filter(|(_, mode)| *mode != "LEAF");
+        inner
+            .map(|(&feature, _)| usize::try_from(feature).ok()?.checked_add(1))
+            .try_fold(0, |most, next| Some(most.max(next?)))
     }
-    let node = Node { threshold, feature, nan_left: missing != swapped, left };
-    Some(if swapped { (node, no, yes) } else { (node, yes, no) })
 }
 
 /// Sums and values by tree and node, in file order.

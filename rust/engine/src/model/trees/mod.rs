@@ -16,6 +16,7 @@ mod finish;
 mod forest;
 mod graph;
 mod planes;
+mod prepare;
 pub(super) mod proof;
 mod rows;
 mod walk;
@@ -26,7 +27,9 @@ use forest::{Forest, MAX_FEATURES, ValueNames};
 pub(super) use graph::Role;
 use graph::{Ensemble, Found};
 use planes::Planes;
-pub(super) use rows::{Forms, Rows};
+use prepare::{Scaler, prepare};
+use rows::Forms;
+pub(super) use rows::Rows;
 
 use super::error::ModelError;
 
@@ -54,6 +57,8 @@ enum Way {
 #[derive(Debug)]
 pub(super) struct Trees {
     forest: Forest,
+    /// What is done to the input first.
+    scaler: Option<Scaler>,
     /// The forest as lists of comparisons, if it has that form and this processor can run them.
     planes: Option<Planes>,
     finish: Finish,
@@ -124,11 +129,11 @@ impl Trees {
                 (forest, finish, Some(labels))
             }
         };
-        if forest.features > MAX_FEATURES || found.outputs.is_empty() {
+        if forest.features + forest.equalities.len() > MAX_FEATURES || found.outputs.is_empty() {
             return None;
         }
         let planes = if runs_planes() { Planes::new(&forest) } else { None };
-        Some(Self { forest, planes, finish, labels, outputs: found.outputs })
+        Some(Self { forest, scaler: found.scaler, planes, finish, labels, outputs: found.outputs })
     }
 
     /// The fastest way for this many rows.
@@ -138,12 +143,6 @@ impl Trees {
             None if rows > FEW_FOR_WALK => Way::Walk,
             _ => Way::Few,
         }
-    }
-
-    /// The forms of the rows that [`Trees::score`] reads when there are this many.
-    pub(super) fn forms(&self, rows: usize) -> Forms {
-        let tall = self.way(rows) == Way::Planes;
-        Forms { wide: !tall, tall }
     }
 
     /// What the model's output of this name is; `None` if the kernel does not give it.
@@ -171,9 +170,26 @@ impl Trees {
         self.labels.as_ref()
     }
 
-    /// Scores all rows. They must be of a width that [`Trees::takes`], and in the form that [`Trees::forms`] tells.
-    pub(super) fn score(&self, rows: &Rows, scored: &mut Scored) {
+    /// Room in `rows` for so many rows, in the form that [`Trees::score`] reads; gives how many of a row's features, the
+    /// first ones, are to be filled in. `None` if the kernel does not take such rows.
+    pub(super) fn room(&self, rows: &mut Rows, count: usize) -> Option<usize> {
+        let tall = self.way(count) == Way::Planes;
+        self.room_for(rows, count, Forms { wide: !tall, tall })
+    }
+
+    fn room_for(&self, rows: &mut Rows, count: usize, forms: Forms) -> Option<usize> {
+        rows.reset(count, self.forest.features + self.forest.equalities.len(), forms)?;
+        Some(self.forest.features)
+    }
+
+    /// Scores all rows, for which there was [`Trees::room`] and which are filled in. Changes their numbers.
+    pub(super) fn score(&self, rows: &mut Rows, scored: &mut Scored) {
+        self.prepare(rows);
         self.score_by(self.way(rows.rows), rows, scored);
+    }
+
+    fn prepare(&self, rows: &mut Rows) {
+        prepare(rows, self.forest.features, self.scaler.as_ref(), &self.forest.equalities);
     }
 
     fn score_by(&self, way: Way, rows: &Rows, scored: &mut Scored) {

@@ -96,8 +96,11 @@ fn share(drafts: &[Draft]) -> Option<(Vec<Bins>, usize)> {
     let mut thresholds: BTreeMap<usize, Vec<f32>> = BTreeMap::new();
     let mut trees = 0;
     for draft in drafts {
-        let mut more = thresholds.clone();
-        draft.splits.iter().for_each(|split| more.entry(split.feature).or_default().push(split.threshold));
+        let mut more: BTreeMap<usize, Vec<f32>> = BTreeMap::new();
+        for split in &draft.splits {
+            let known = || thresholds.get(&split.feature).cloned().unwrap_or_default();
+            more.entry(split.feature).or_insert_with(known).push(split.threshold);
+        }
         for of_feature in more.values_mut() {
             of_feature.sort_by(f32::total_cmp);
             of_feature.dedup();
@@ -105,7 +108,7 @@ fn share(drafts: &[Draft]) -> Option<(Vec<Bins>, usize)> {
         if more.values().any(|of_feature| of_feature.len() > MAX_THRESHOLDS) {
             break;
         }
-        thresholds = more;
+        thresholds.extend(more);
         trees += 1;
     }
     let bins = thresholds.into_iter().map(|(feature, sorted)| Bins::new(feature, sorted)).collect();

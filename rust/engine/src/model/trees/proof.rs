@@ -32,18 +32,19 @@ pub(in crate::model) fn agrees(
     for odd in [false, true] {
         let values: Vec<f32> =
             (0..ROWS * features).map(|i| value(&mut random, &thresholds[i % features], odd)).collect();
-        if rows.reset(ROWS, features, Forms { wide: true, tall: true }).is_none() {
+        let Some(used) = trees.room_for(&mut rows, ROWS, Forms { wide: true, tall: true }) else {
             return Ok(Err(format!("{features} features are more than the kernel takes")));
-        }
+        };
         let (slots, stride) = rows.wide();
         for (slot, row) in slots.chunks_mut(stride).zip(values.chunks(features)) {
-            slot[..features].copy_from_slice(row);
+            slot[..used].copy_from_slice(&row[..used]);
         }
-        for (feature, slots) in rows.tall().enumerate() {
+        for (feature, slots) in rows.tall().take(used).enumerate() {
             for (slot, row) in slots.iter_mut().zip(values.chunks(features)) {
                 *slot = row[feature];
             }
         }
+        trees.prepare(&mut rows);
         let outputs = session.run(ort::inputs![input => TensorRef::from_array_view(([ROWS, features], &*values))?])?;
         for way in [Way::Few, Way::Walk, Way::Planes] {
             if way == Way::Planes && trees.planes.is_none() {
@@ -99,12 +100,18 @@ fn first_difference<'l, T: PartialEq + 'l>(
     theirs.iter().zip(winners).position(|(theirs, winner)| label(winner) != Some(theirs))
 }
 
-/// The thresholds of each feature.
+/// The thresholds of each feature, and the numbers that it is compared with for equality, as they are before scaling.
 fn thresholds(trees: &Trees, features: usize) -> Vec<Vec<f32>> {
+    let forest = &trees.forest;
+    let asked = forest.nodes.iter().map(|node| (usize::from(node.feature), node.threshold));
+    let equal = forest.equalities.iter().map(|equality| (equality.feature, equality.value));
     let mut all = vec![Vec::new(); features];
-    for node in &trees.forest.nodes {
-        if let Some(of_feature) = all.get_mut(usize::from(node.feature)).filter(|_| node.threshold.is_finite()) {
-            of_feature.push(node.threshold);
+    // Columns behind the features hold answers.
+    for (feature, threshold) in asked.filter(|&(feature, _)| feature < forest.features).chain(equal) {
+        let (offset, scale) = trees.scaler.as_ref().map_or((0.0, 1.0), |scaler| scaler.of(feature));
+        let number = threshold / scale + offset;
+        if let Some(of_feature) = all.get_mut(feature).filter(|_| number.is_finite()) {
+            of_feature.push(number);
         }
     }
     all

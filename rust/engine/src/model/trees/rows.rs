@@ -9,11 +9,11 @@ pub(super) const BLOCK: usize = 128;
 
 /// Which forms of the rows are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::model) struct Forms {
+pub(super) struct Forms {
     /// Row after row.
-    pub(in crate::model) wide: bool,
+    pub(super) wide: bool,
     /// Feature after feature.
-    pub(in crate::model) tall: bool,
+    pub(super) tall: bool,
 }
 
 /// The rows of one call. Reused from call to call.
@@ -30,7 +30,7 @@ pub(in crate::model) struct Rows {
 
 impl Rows {
     /// Room for `rows` rows of `features` floats. `None` for more features than the kernel takes.
-    pub(in crate::model) fn reset(&mut self, rows: usize, features: usize, forms: Forms) -> Option<()> {
+    pub(super) fn reset(&mut self, rows: usize, features: usize, forms: Forms) -> Option<()> {
         self.width = WIDTHS.into_iter().find(|&width| features <= width)?;
         self.rows = rows;
         self.stride = rows.next_multiple_of(BLOCK);
