@@ -21,7 +21,7 @@ from benches.common.paths import CLI, MODELS, WORK, need
 SEED = make_models.SEED
 ROWS = 16_384
 #: Events that the forest and the isolation forest are trained on: their trees grow with them.
-FOREST_ROWS = 20_000
+FOREST_ROWS = 10_000
 #: No feature of an event lies further out.
 RANGE = 3.5
 

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Float32Array};
 use arrow::datatypes::{DataType, Float32Type, Int64Type};
 use arrow::record_batch::RecordBatch;
-use firesteel_engine::model::{NullPolicy, OnnxModel};
+use firesteel_engine::model::{NullPolicy, OnnxModel, registry};
+use firesteel_engine::pipeline::{Call, Compiled, InputMode};
+use firesteel_engine::spec::PipelineSpec;
 use model_support::ensembles::{Ensemble, Random};
 use model_support::{bytes, features, names, scorer, start};
 
@@ -125,6 +127,29 @@ fn an_author_can_turn_the_kernel_off() {
     // A model without a kernel runs where it would have run anyhow.
     let plain = Arc::new(OnnxModel::load(&bytes("lr")).unwrap());
     assert_eq!(scorer(&plain, &batch, &[], NullPolicy::Reject).unwrap().without_kernel().runs_in(), "ONNX Runtime");
+}
+
+#[test]
+fn the_plan_says_what_a_model_runs_in() {
+    start();
+    let model = registry::load(&bytes("gbdt")).unwrap();
+    let columns: Vec<String> = (0..16).map(|j| format!("f{j}")).collect();
+    for (kernel, expected) in [
+        ("auto", "runs in Firesteel's tree kernel\n"),
+        ("onnxruntime", "runs in ONNX Runtime, as `kernel: onnxruntime` says\n"),
+    ] {
+        let yaml = format!(
+            "name: t\ninput: {{schema: '{}'}}\nmodels:\n  - name: m\n    uri: m.onnx\n    sha256: {}\n    kernel: {kernel}\n    \
+             inputs: {{{}: [{}]}}\n    outputs: {{score: 'probabilities[1]'}}\noutput: [score]\n",
+            columns.iter().map(|column| format!("{column} DOUBLE")).collect::<Vec<_>>().join(", "),
+            model.sha256(),
+            model.inputs()[0].name,
+            columns.join(", "),
+        );
+        let spec = PipelineSpec::from_yaml(&yaml, "t.yaml").unwrap().to_json();
+        let compiled = Compiled::new(&Call::Pipeline { spec, mode: InputMode::Typed, part: None }).unwrap();
+        assert!(compiled.plan().contains(expected), "{}", compiled.plan());
+    }
 }
 
 #[test]
