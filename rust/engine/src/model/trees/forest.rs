@@ -209,7 +209,7 @@ impl Forest {
                 leaves.push(own);
                 self.nodes.push(Node::leaf(new));
             } else {
-                let (node, left, right) = self.inner(source, position, u16::try_from(order.len()).ok()?)?;
+                let (node, left, right) = self.inner(source, position, &at, u16::try_from(order.len()).ok()?)?;
                 self.nodes.push(node);
                 leaves.push(Vec::new());
                 order.push((*at.get(&left)?, level + 1));
@@ -229,11 +229,17 @@ impl Forest {
     }
 
     /// An inner node and the ids of its left and right child.
-    fn inner(&mut self, source: &Source<'_>, position: usize, left: u16) -> Option<(Node, i64, i64)> {
+    fn inner(
+        &mut self,
+        source: &Source<'_>,
+        position: usize,
+        at: &HashMap<i64, usize>,
+        left: u16,
+    ) -> Option<(Node, i64, i64)> {
         let feature = usize::try_from(source.features[position]).ok()?;
         let threshold = source.thresholds[position];
         let missing = source.missing.get(position) == Some(&1);
-        let (yes, no) = (source.trues[position], source.falses[position]);
+        let (yes, mut no) = (source.trues[position], source.falses[position]);
         // Nothing lies below minus infinity, and no float can say so.
         let below = || (threshold != f32::NEG_INFINITY).then(|| threshold.next_down());
         let mode = source.modes[position].as_str();
@@ -243,7 +249,8 @@ impl Forest {
             "BRANCH_GT" => (feature, threshold, true),
             "BRANCH_GTE" => (feature, below()?, true),
             "BRANCH_EQ" | "BRANCH_NEQ" => {
-                let column = self.features + self.equality(Equality { feature, value: threshold });
+                let values = if mode == "BRANCH_EQ" { source.chain(position, at, &mut no) } else { vec![threshold] };
+                let column = self.features + self.equality(Equality { feature, values });
                 (column, Equality::YES, mode == "BRANCH_NEQ")
             }
             _ => return None,
@@ -260,7 +267,7 @@ impl Forest {
 
     /// Position of the question among the forest's questions.
     fn equality(&mut self, wanted: Equality) -> usize {
-        self.equalities.iter().position(|&known| known == wanted).unwrap_or_else(|| {
+        self.equalities.iter().position(|known| *known == wanted).unwrap_or_else(|| {
             self.equalities.push(wanted);
             self.equalities.len() - 1
         })
@@ -297,6 +304,26 @@ impl Forest {
 }
 
 impl Source<'_> {
+    /// The numbers of a chain of equalities that starts at `position`: LightGBM's converter asks for one category after
+    /// the other, each time with the same way for yes. `no` becomes the way for none of them.
+    fn chain(&self, position: usize, at: &HashMap<i64, usize>, no: &mut i64) -> Vec<f32> {
+        let missing = |node: usize| self.missing.get(node) == Some(&1);
+        let mut values = vec![self.thresholds[position]];
+        while let Some(&next) = at.get(no) {
+            let goes_on = self.modes[next] == "BRANCH_EQ"
+                && self.features[next] == self.features[position]
+                && self.trues[next] == self.trues[position]
+                && missing(next) == missing(position);
+            // A circle is as long as the tree at most.
+            if !goes_on || values.len() > at.len() {
+                break;
+            }
+            values.push(self.thresholds[next]);
+            *no = self.falses[next];
+        }
+        values
+    }
+
     /// Features that a row must have for the inner nodes; `None` if one of them is no position.
     fn least_features(&self) -> Option<usize> {
         let inner = self.features.iter().zip(self.modes).filter(|(_, mode)| *mode != "LEAF");

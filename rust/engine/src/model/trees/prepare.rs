@@ -1,4 +1,4 @@
-//! What is done to a row's numbers before trees look at them: scaling, and answers to "is it equal to this".
+//! What is done to a row's numbers before trees look at them: scaling, and answers to "is it one of these".
 //!
 //! A tree that asks for equality (LightGBM's categorical splits become chains of such questions) gets a column of its own
 //! for each question: 0 for yes, 1 for no, and NaN stays NaN. So the trees know only "at most the threshold".
@@ -20,19 +20,19 @@ impl Scaler {
     }
 }
 
-/// A question: whether a feature is equal to a number.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// A question: whether a feature is equal to one of some numbers.
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Equality {
     pub(super) feature: usize,
-    pub(super) value: f32,
+    pub(super) values: Vec<f32>,
 }
 
 impl Equality {
     /// The answer, as a column that "at most [`Equality::YES`]" reads.
-    fn answer(self, value: f32) -> f32 {
+    fn answer(&self, value: f32) -> f32 {
         if value.is_nan() {
             value
-        } else if value == self.value {
+        } else if self.values.contains(&value) {
             Self::YES
         } else {
             1.0

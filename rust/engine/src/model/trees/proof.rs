@@ -104,7 +104,8 @@ fn first_difference<'l, T: PartialEq + 'l>(
 fn thresholds(trees: &Trees, features: usize) -> Vec<Vec<f32>> {
     let forest = &trees.forest;
     let asked = forest.nodes.iter().map(|node| (usize::from(node.feature), node.threshold));
-    let equal = forest.equalities.iter().map(|equality| (equality.feature, equality.value));
+    let equal =
+        forest.equalities.iter().flat_map(|equality| equality.values.iter().map(|&value| (equality.feature, value)));
     let mut all = vec![Vec::new(); features];
     // Columns behind the features hold answers.
     for (feature, threshold) in asked.filter(|&(feature, _)| feature < forest.features).chain(equal) {
