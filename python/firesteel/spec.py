@@ -85,6 +85,8 @@ class Model:
         Model input to columns, in order. Empty: matched by name.
     nulls : {"reject", "nan"}
         What a null input does to its row. Default "reject".
+    kernel : {"auto", "onnxruntime"}
+        What may compute the scores. Default "auto": Firesteel's own kernel where it gives ONNX Runtime's bits.
     """
 
     name: str
@@ -92,6 +94,7 @@ class Model:
     outputs: Mapping[str, str]
     inputs: Mapping[str, Sequence[str]] = field(default_factory=dict)
     nulls: Literal["reject", "nan"] = "reject"
+    kernel: Literal["auto", "onnxruntime"] = "auto"
 
     def _yaml(self) -> dict[str, Any]:
         entry: dict[str, Any] = {"name": self.name, "uri": self.uri}
@@ -100,6 +103,8 @@ class Model:
         entry["outputs"] = dict(self.outputs)
         if self.nulls != "reject":
             entry["nulls"] = self.nulls
+        if self.kernel != "auto":
+            entry["kernel"] = self.kernel
         return entry
 
 

@@ -71,6 +71,8 @@ pub struct Scorer {
     nulls: NullPolicy,
     /// Our own way to score, if there is one for this model and these columns; else ONNX Runtime's.
     kernel: Option<Kernel>,
+    /// Whether there would be one, and the author wants ONNX Runtime.
+    kernel_refused: bool,
     run: RunOptions<HasSelectedOutputs>,
     /// One per input, reused.
     buffers: Vec<Buffer>,
@@ -105,6 +107,7 @@ impl Scorer {
             selected: Vec::new(),
             nulls: options.nulls,
             kernel: None,
+            kernel_refused: false,
             buffers,
             notes: Vec::new(),
             complained: false,
@@ -156,6 +159,12 @@ impl Scorer {
         Ok(scorer)
     }
 
+    /// Scores in ONNX Runtime even if there is a kernel of our own for the model.
+    pub fn without_kernel(mut self) -> Self {
+        self.kernel_refused = self.kernel.take().is_some();
+        self
+    }
+
     /// Ready for another task, as if just made.
     pub(crate) fn restart(&mut self) {
         self.complained = false;
@@ -178,7 +187,11 @@ impl Scorer {
 
     /// What computes the scores, for the plan.
     pub fn runs_in(&self) -> &'static str {
-        if self.kernel.is_some() { "Firesteel's tree kernel" } else { "ONNX Runtime" }
+        match (&self.kernel, self.kernel_refused) {
+            (Some(_), _) => "Firesteel's tree kernel",
+            (None, true) => "ONNX Runtime, as `kernel: onnxruntime` says",
+            (None, false) => "ONNX Runtime",
+        }
     }
 
     /// What a person should know before the job starts; empty is usual.

@@ -25,7 +25,7 @@ use crate::decode::Decoder;
 use crate::error::{SpecError, SpecErrors, StageError};
 use crate::features::{Features, around_windows};
 use crate::model::{Outputs, Scorer, ScorerOptions, registry};
-use crate::spec::{CleanRule, NOT_NULL_KEY, OrderSpec, PipelineSpec, WindowSpec};
+use crate::spec::{CleanRule, KernelChoice, NOT_NULL_KEY, OrderSpec, PipelineSpec, WindowSpec};
 use crate::state::{self, Windows};
 
 /// A pipeline's stages, or those of a part of it, for one task.
@@ -407,7 +407,11 @@ fn scorer(spec: &PipelineSpec, position: usize, features: &[String], schema: &Sc
         outputs: if outputs.is_empty() { Outputs::All } else { Outputs::Columns(&outputs) },
         nulls: model.nulls,
     };
-    Scorer::try_new(&options, loaded, schema)
+    let scorer = Scorer::try_new(&options, loaded, schema)?;
+    Ok(match model.kernel {
+        KernelChoice::Auto => scorer,
+        KernelChoice::OnnxRuntime => scorer.without_kernel(),
+    })
 }
 
 fn bytes(input: &RecordBatch) -> Result<&BinaryArray, StageError> {

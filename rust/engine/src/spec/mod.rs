@@ -30,8 +30,8 @@ pub use self::schema::{NOT_NULL_KEY, TableSchema, arrow_type, spark_type_name};
 pub use self::selector::{Part, Selector};
 pub(crate) use self::source::inner_place;
 pub use self::types::{
-    CleanRule, CsvOptions, DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES, Format, InputSpec, Literal, ModelSpec,
-    NullPolicy, OutputColumn, PipelineSpec,
+    CleanRule, CsvOptions, DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES, Format, InputSpec, KernelChoice, Literal,
+    ModelSpec, NullPolicy, OutputColumn, PipelineSpec,
 };
 pub use self::windows::{BoundSpec, Current, Duration, Late, LateSpec, OrderSpec, Span, WindowSpec};
 

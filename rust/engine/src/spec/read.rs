@@ -10,8 +10,8 @@ use super::node::{Node, Value};
 use super::schema::TableSchema;
 use super::source::{Located, Source, inner_place};
 use super::types::{
-    CleanRule, CsvOptions, DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES, Format, InputSpec, Literal, ModelSpec,
-    NullPolicy, OutputColumn, PipelineSpec,
+    CleanRule, CsvOptions, DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES, Format, InputSpec, KernelChoice, Literal,
+    ModelSpec, NullPolicy, OutputColumn, PipelineSpec,
 };
 use crate::error::{Place, SpecError};
 
@@ -20,7 +20,7 @@ pub(super) const PIPELINE_KEYS: [&str; 8] =
 pub(super) const INPUT_KEYS: [&str; 7] =
     ["format", "schema", "csv", "avro", "protobuf", "max_record_bytes", "max_depth"];
 pub(super) const CSV_KEYS: [&str; 5] = ["delimiter", "header", "quote", "escape", "null"];
-pub(super) const MODEL_KEYS: [&str; 6] = ["name", "uri", "sha256", "inputs", "outputs", "nulls"];
+pub(super) const MODEL_KEYS: [&str; 7] = ["name", "uri", "sha256", "inputs", "outputs", "nulls", "kernel"];
 pub(super) const CLEAN_KEYS: [&str; 3] = ["require", "check", "fill"];
 
 const FORMATS: [(&str, Format); 4] =
@@ -340,7 +340,7 @@ impl<'a> Reader<'a> {
     }
 
     fn model(&mut self, (path, node): &Entry<'_>) -> Option<ModelSpec> {
-        let [name, uri, sha256, inputs, outputs, nulls] = self.record(path, node, MODEL_KEYS)?;
+        let [name, uri, sha256, inputs, outputs, nulls, kernel] = self.record(path, node, MODEL_KEYS)?;
         if name.is_none() {
             self.missing(&format!("{path}.name"), node, "name", "fraud");
         }
@@ -352,6 +352,11 @@ impl<'a> Reader<'a> {
         let sha256 = sha256.and_then(|entry| self.text(&entry, "64 hex digits"));
         let nulls = nulls
             .and_then(|entry| self.word(&entry, &[("reject", NullPolicy::Reject), ("nan", NullPolicy::Nan)]))
+            .unwrap_or_default();
+        let kernel = kernel
+            .and_then(|entry| {
+                self.word(&entry, &[("auto", KernelChoice::Auto), ("onnxruntime", KernelChoice::OnnxRuntime)])
+            })
             .unwrap_or_default();
         let mut columns = IndexMap::new();
         if let Some((path, node)) = inputs {
@@ -372,7 +377,7 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        Some(ModelSpec { name: name?, uri: uri?, sha256, inputs: columns, outputs: selectors, nulls })
+        Some(ModelSpec { name: name?, uri: uri?, sha256, inputs: columns, outputs: selectors, nulls, kernel })
     }
 
     fn output(&mut self, (path, node): &Entry<'_>) -> Vec<OutputColumn> {

@@ -196,6 +196,27 @@ pub struct ModelSpec {
     /// What a null in an input column does.
     #[serde(default)]
     pub nulls: NullPolicy,
+    /// What may compute the scores.
+    #[serde(default, skip_serializing_if = "KernelChoice::is_auto")]
+    pub kernel: KernelChoice,
+}
+
+/// What may compute a model's scores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum KernelChoice {
+    /// Firesteel's own kernel for a model that it knows and gives ONNX Runtime's bits for, otherwise ONNX Runtime.
+    #[default]
+    Auto,
+    /// ONNX Runtime for every model.
+    OnnxRuntime,
+}
+
+impl KernelChoice {
+    /// Whether it is the default.
+    fn is_auto(&self) -> bool {
+        *self == Self::Auto
+    }
 }
 
 /// What a null in a model's input column does.
