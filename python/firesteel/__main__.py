@@ -1,4 +1,4 @@
-"""``python -m firesteel``: :func:`parity` and :func:`dump_state` of the package from a shell, in their own session."""
+"""``python -m firesteel``: what the package does from a shell; :func:`parity` and :func:`dump_state` in their own session."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from firesteel import _models
 from firesteel._parity import Parity, parity
 from firesteel._spark import configure
 from firesteel._state import dump_state
@@ -18,7 +19,17 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 if everything is the same, 1 if something differs, 2 if it could not be found out."""
-    options = _parser().parse_args(arguments)
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    if typed[:1] == ["model"]:
+        # The jar's own words, help included.
+        return _models.model(typed[1:])
+    options = _parser().parse_args(typed)
+    if options.command == "resolve-model":
+        try:
+            return _models.print_resolved(options.uri)
+        except FiresteelError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.master(options.master).appName(f"firesteel-{options.command}")
@@ -74,6 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     dump = commands.add_parser("dump-state", help="write what windows in Spark's state store know, for state inspect")
     dump.add_argument("checkpoint", metavar="CHECKPOINT", help="the query's checkpointLocation")
     dump.add_argument("out", metavar="OUT.jsonl", help="file to write")
+    resolve = commands.add_parser("resolve-model", help="download a model of MLflow's registry, and say where it is")
+    resolve.add_argument("uri", metavar="URI", help="models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN/PATH")
+    commands.add_parser("model", help="versions and aliases of models in a store; `model` alone shows its commands")
     for command in (same, dump):
         command.add_argument("--master", default="local[*]", metavar="MASTER", help="Spark's master; a local one")
     return parser

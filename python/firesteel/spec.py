@@ -78,13 +78,15 @@ class Model:
     name : str
         Name in messages and metrics.
     uri : str
-        The ``.onnx`` file, relative to the pipeline file.
+        The ``.onnx`` file, relative to the pipeline file; or a model in a store, such as ``"models/fraud@champion"``.
     outputs : mapping of str to str
         New column to selector, such as ``{"score": "probabilities[1]"}``.
     inputs : mapping of str to sequence of str, optional
         Model input to columns, in order. Empty: matched by name.
     nulls : {"reject", "nan"}
         What a null input does to its row. Default "reject".
+    stamp : bool
+        Whether a model of a store adds the columns ``<name>_version`` and ``<name>_sha256`` to the output. Default True.
     """
 
     name: str
@@ -92,6 +94,7 @@ class Model:
     outputs: Mapping[str, str]
     inputs: Mapping[str, Sequence[str]] = field(default_factory=dict)
     nulls: Literal["reject", "nan"] = "reject"
+    stamp: bool = True
 
     def _yaml(self) -> dict[str, Any]:
         entry: dict[str, Any] = {"name": self.name, "uri": self.uri}
@@ -100,6 +103,8 @@ class Model:
         entry["outputs"] = dict(self.outputs)
         if self.nulls != "reject":
             entry["nulls"] = self.nulls
+        if not self.stamp:
+            entry["stamp"] = False
         return entry
 
 

@@ -12,6 +12,7 @@ mod records;
 mod schema;
 mod score;
 mod state;
+mod store;
 mod validate;
 
 use std::process::ExitCode;
@@ -32,6 +33,9 @@ enum Command {
     Score(score::ScoreArgs),
     /// Show that a log gives the same bytes in one pass, in micro-batches of any size and over restarts
     Parity(parity::ParityArgs),
+    /// Add, move and roll back versions of models
+    #[command(subcommand)]
+    Model(store::ModelCommand),
     /// Look into the state of windows
     #[command(subcommand)]
     State(state::StateCommand),
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
         Command::Schema => schema::run(),
         Command::Score(args) => score::run(&args),
         Command::Parity(args) => parity::run(&args),
+        Command::Model(command) => store::run(&command),
         Command::State(command) => state::run(&command),
         Command::Loadgen(command) => loadgen::run(&command),
     };

@@ -20,7 +20,7 @@ pub(super) const PIPELINE_KEYS: [&str; 8] =
 pub(super) const INPUT_KEYS: [&str; 7] =
     ["format", "schema", "csv", "avro", "protobuf", "max_record_bytes", "max_depth"];
 pub(super) const CSV_KEYS: [&str; 5] = ["delimiter", "header", "quote", "escape", "null"];
-pub(super) const MODEL_KEYS: [&str; 6] = ["name", "uri", "sha256", "inputs", "outputs", "nulls"];
+pub(super) const MODEL_KEYS: [&str; 7] = ["name", "uri", "sha256", "inputs", "outputs", "nulls", "stamp"];
 pub(super) const CLEAN_KEYS: [&str; 3] = ["require", "check", "fill"];
 
 const FORMATS: [(&str, Format); 4] =
@@ -340,7 +340,7 @@ impl<'a> Reader<'a> {
     }
 
     fn model(&mut self, (path, node): &Entry<'_>) -> Option<ModelSpec> {
-        let [name, uri, sha256, inputs, outputs, nulls] = self.record(path, node, MODEL_KEYS)?;
+        let [name, uri, sha256, inputs, outputs, nulls, stamp] = self.record(path, node, MODEL_KEYS)?;
         if name.is_none() {
             self.missing(&format!("{path}.name"), node, "name", "fraud");
         }
@@ -353,6 +353,13 @@ impl<'a> Reader<'a> {
         let nulls = nulls
             .and_then(|entry| self.word(&entry, &[("reject", NullPolicy::Reject), ("nan", NullPolicy::Nan)]))
             .unwrap_or_default();
+        let stamp = stamp.is_none_or(|(path, node)| match node.value {
+            Value::Boolean(stamp) => stamp,
+            _ => {
+                self.wrong_type(&path, node, "true or false");
+                true
+            }
+        });
         let mut columns = IndexMap::new();
         if let Some((path, node)) = inputs {
             for (input, _, entry) in self.map(&path, node, "a map from model input to columns").unwrap_or_default() {
@@ -372,7 +379,16 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        Some(ModelSpec { name: name?, uri: uri?, sha256, inputs: columns, outputs: selectors, nulls })
+        Some(ModelSpec {
+            name: name?,
+            uri: uri?,
+            sha256,
+            inputs: columns,
+            outputs: selectors,
+            nulls,
+            stamp,
+            version: None,
+        })
     }
 
     fn output(&mut self, (path, node): &Entry<'_>) -> Vec<OutputColumn> {
