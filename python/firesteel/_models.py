@@ -84,7 +84,8 @@ def _pinned(mlflow: Any, uri: str) -> tuple[str, int | None]:
 
 def _folder(pinned: str, registry: str) -> Path:
     name = hashlib.sha256(f"{registry} {pinned}".encode()).hexdigest()[:24]
-    default = Path(tempfile.gettempdir()) / f"firesteel-models-{os.getuid()}"
+    # Not among the temporary files, where another user could have put a model before.
+    default = Path.home() / ".cache" / "firesteel" / "models"
     return Path(os.environ.get(CACHE_VARIABLE, default)) / name
 
 

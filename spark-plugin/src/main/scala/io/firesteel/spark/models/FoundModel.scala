@@ -45,7 +45,8 @@ private[spark] object FoundModel {
   def located(store: String): String = {
     val file = new java.io.File(store).getAbsoluteFile
     val isLocal = !store.matches("[A-Za-z][A-Za-z0-9+.-]*:.*") && (file.isDirectory || file.getParentFile.isDirectory)
-    if (isLocal) new Path(file.toURI).toString else store
+    // Not `toURI`, which ends with a slash if the folder is there.
+    if (isLocal) new Path("file", null, file.getPath).toString else store.stripSuffix("/")
   }
 
   /** Throws unless there is a store. */

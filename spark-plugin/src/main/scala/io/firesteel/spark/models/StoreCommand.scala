@@ -22,7 +22,8 @@ private[spark] object StoreCommand {
   def run(arguments: Seq[String], hadoop: Configuration): Seq[String] = {
     val by = sys.props.getOrElse("user.name", "")
     def opened(store: String) = FoundModel.opened(store, hadoop)
-    arguments match {
+    // A shell completes a folder with its slash.
+    arguments.zipWithIndex.map { case (word, i) => if (i == 1 && word.length > 1) word.stripSuffix("/") else word } match {
       case "add" +: store +: file +: options => add(store, file, optionsOf(options), by, hadoop)
       case Seq("list", store) => list(opened(store))
       case Seq("move", store, alias, version) =>

@@ -87,10 +87,14 @@ class SwapSuite extends SparkSuite {
     val input = MemoryStream[String](spark)
     val query = place.start(input.toDF())
     @volatile var moving = true
+    val chance = new scala.util.Random(7)
+    // A move for every micro-batch, at any moment of it.
     val mover = new Thread(() => {
       (1 to 100).foreach { i =>
+        val done = place.batches.size
+        while (place.batches.size == done && query.isActive) Thread.sleep(1)
+        Thread.sleep(chance.nextInt(40).toLong)
         place.move(1 + i % 2)
-        Thread.sleep(20)
       }
       moving = false
     })
@@ -121,7 +125,7 @@ class SwapSuite extends SparkSuite {
       assertEquals(row.getAs[Float]("score"), right(version)(id))
     }
     println(s"100 moves: ${batches.length} micro-batches, $swaps swaps between them")
-    assert(swaps >= 10, s"$swaps swaps")
+    assert(swaps >= 50, s"$swaps swaps")
   }
 
   test("a swap takes less than a micro-batch, and the batch after the move has the new version") {
