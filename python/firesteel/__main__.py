@@ -1,4 +1,4 @@
-"""``python -m firesteel``: what the package does from a shell; :func:`parity` and :func:`dump_state` in their own session."""
+"""``python -m firesteel``: what the package does from a shell, :func:`parity` for one in a session of its own."""
 
 from __future__ import annotations
 

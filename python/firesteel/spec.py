@@ -86,7 +86,7 @@ class Model:
     nulls : {"reject", "nan"}
         What a null input does to its row. Default "reject".
     stamp : bool
-        Whether a model of a store adds the columns ``<name>_version`` and ``<name>_sha256`` to the output. Default True.
+        Whether a model of a store adds ``<name>_version`` and ``<name>_sha256`` to the output. Default True.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""Two streams with a model by its alias, in a process that is killed: `format("firesteel")`, and transform of Spark's source.
+"""Two streams with a model by its alias, in a process that is killed: `format("firesteel")`, and transform of files.
 
-Argument: a JSON file with `jar`, `bootstrap`, `topic`, `pipeline`, `folder` and `to_the_end`. Each attempt at a micro-batch
-leaves a file, `BATCH-ATTEMPT.json` with version, hash and score of every row, before the batch is committed.
+Argument: a JSON file with `jar`, `bootstrap`, `topic`, `pipeline`, `folder` and `to_the_end`. Each attempt at a
+micro-batch leaves a file, `BATCH-ATTEMPT.json` with version, hash and score of every row, before it is committed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def started(spark: SparkSession, plan: dict[str, Any], way: str) -> StreamingQue
     if way == "source":
         reader = spark.readStream.format("firesteel").option("subscribe", plan["topic"])
         reader = reader.option("kafka.bootstrap.servers", plan["bootstrap"]).option("startingOffsets", "earliest")
-        df = reader.option("maxOffsetsPerTrigger", 60).option("pipeline", plan["pipeline"]).load()
+        df = reader.option("maxOffsetsPerTrigger", 30).option("pipeline", plan["pipeline"]).load()
     else:
         rows = spark.readStream.format("text").option("maxFilesPerTrigger", 1).load(f"{plan['folder']}/in")
         df = firesteel.Pipeline.load(plan["pipeline"]).transform(rows)

@@ -141,7 +141,9 @@ private[kafka] final class FiresteelMicroBatchStream(
         latest,
         offsetsOf(consumed.get),
         now
-      ) ++ states.map(_.sizes.metrics(now)).getOrElse(Map.empty) ++ plan.swap.map(_.live.metrics).getOrElse(Map.empty)).asJava
+      ) ++ states.map(_.sizes.metrics(now)).getOrElse(Map.empty) ++ plan.swap.map(
+        _.live.metrics
+      ).getOrElse(Map.empty)).asJava
     } else JMap.of()
 
   override def stop(): Unit = {

@@ -56,7 +56,10 @@ private[spark] object FoundModel {
       try folder.isThere
       catch {
         case e: java.io.IOException =>
-          throw new ModelStoreException(s"MODEL_STORE: $store can't be reached: ${e.getMessage}. Try again, or correct it", e)
+          throw new ModelStoreException(
+            s"MODEL_STORE: $store can't be reached: ${e.getMessage}. Try again, or correct it",
+            e
+          )
       }
     if (!there) {
       throw new ModelStoreException(

@@ -23,7 +23,9 @@ private[spark] object StoreCommand {
     val by = sys.props.getOrElse("user.name", "")
     def opened(store: String) = FoundModel.opened(store, hadoop)
     // A shell completes a folder with its slash.
-    arguments.zipWithIndex.map { case (word, i) => if (i == 1 && word.length > 1) word.stripSuffix("/") else word } match {
+    arguments.zipWithIndex.map { case (word, i) =>
+      if (i == 1 && word.length > 1) word.stripSuffix("/") else word
+    } match {
       case "add" +: store +: file +: options => add(store, file, optionsOf(options), by, hadoop)
       case Seq("list", store) => list(opened(store))
       case Seq("move", store, alias, version) =>
@@ -36,14 +38,16 @@ private[spark] object StoreCommand {
         Seq(moved(store, to, folder.move(to, folder.current(from), by)))
       case Seq("rollback", store, alias) => Seq(moved(store, alias, opened(store).rollback(alias, by)))
       case Seq("verify", store) => verify(opened(store))
-      case _ => throw new ModelStoreException(s"MODEL_STORE: '${arguments.mkString(" ")}' is no command. There are:\n$Usage")
+      case _ =>
+        throw new ModelStoreException(s"MODEL_STORE: '${arguments.mkString(" ")}' is no command. There are:\n$Usage")
     }
   }
 
   private def optionsOf(typed: Seq[String]): Map[String, String] = typed match {
     case Seq() => Map.empty
     case (name @ ("--alias" | "--note")) +: value +: rest => optionsOf(rest).updated(name, value)
-    case other => throw new ModelStoreException(s"MODEL_STORE: ${other.mkString(" ")}: `add` takes --alias ALIAS and --note TEXT")
+    case other =>
+      throw new ModelStoreException(s"MODEL_STORE: ${other.mkString(" ")}: `add` takes --alias ALIAS and --note TEXT")
   }
 
   private def add(
@@ -98,7 +102,9 @@ private[spark] object StoreCommand {
     }
     val bad = results.collect { case (number, Some(why)) => s"$number: $why" }
     if (bad.nonEmpty) {
-      throw new ModelStoreException(s"MODEL_CHECKSUM: ${bad.size} of ${results.size} versions are not good:\n${bad.mkString("\n")}")
+      throw new ModelStoreException(
+        s"MODEL_CHECKSUM: ${bad.size} of ${results.size} versions are not good:\n${bad.mkString("\n")}"
+      )
     }
     Seq(s"${results.size} versions are whole and load")
   }

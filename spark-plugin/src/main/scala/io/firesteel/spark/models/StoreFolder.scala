@@ -65,7 +65,9 @@ private[spark] final class StoreFolder(val path: String, hadoop: Configuration) 
     }
     val file = new Path(folder(number), Model)
     val content = bytes(file).getOrElse {
-      throw new ModelStoreException(s"MODEL_VERSION: $file is gone. Put the file back, or move the alias to another version")
+      throw new ModelStoreException(
+        s"MODEL_VERSION: $file is gone. Put the file back, or move the alias to another version"
+      )
     }
     val found = sha256(content)
     if (found != known.sha256) {

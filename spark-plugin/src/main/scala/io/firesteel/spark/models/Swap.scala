@@ -60,13 +60,15 @@ private[spark] final class Swap(
 
   private def call(models: Seq[ModelRef]): Chosen = {
     val names = models.map(_.found)
-    made.getOrElse(names, {
-      val fresh = prepare(models)
-      // A few, for aliases that go to and fro.
-      if (made.size >= Swap.Kept) made = Map.empty
-      made = made.updated(names, fresh)
-      fresh
-    })
+    made.getOrElse(
+      names, {
+        val fresh = prepare(models)
+        // A few, for aliases that go to and fro.
+        if (made.size >= Swap.Kept) made = Map.empty
+        made = made.updated(names, fresh)
+        fresh
+      }
+    )
   }
 }
 

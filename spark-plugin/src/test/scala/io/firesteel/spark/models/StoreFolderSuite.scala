@@ -33,7 +33,10 @@ class StoreFolderSuite extends munit.FunSuite {
     val store = at.resolve("fraud").toString
     Seq("gbdt", "lr", "mlp").foreach(name => run("add", store, s"$models/$name.onnx", "--note", name))
     val opened = FoundModel.opened(store, hadoop)
-    assertEquals(opened.list().map(v => (v.version, v.about.path("note").asText)), Seq((1L, "gbdt"), (2L, "lr"), (3L, "mlp")))
+    assertEquals(
+      opened.list().map(v => (v.version, v.about.path("note").asText)),
+      Seq((1L, "gbdt"), (2L, "lr"), (3L, "mlp"))
+    )
     refused("MODEL_ALIAS")(opened.current("champion"))
     run("move", store, "champion", "1")
     run("move", store, "challenger", "3")
