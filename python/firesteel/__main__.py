@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from firesteel import _models
 from firesteel._parity import Parity, parity
 from firesteel._spark import configure
 from firesteel._state import dump_state
@@ -20,7 +21,17 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 if everything is the same, 1 if something differs, 2 if it could not be found out."""
-    options = _parser().parse_args(arguments)
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    if typed[:1] == ["model"]:
+        # The jar's own words, help included.
+        return _models.model(typed[1:])
+    options = _parser().parse_args(typed)
+    if options.command == "resolve-model":
+        try:
+            return _models.print_resolved(options.uri)
+        except FiresteelError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
     from pyspark.errors import AnalysisException
     from pyspark.sql import SparkSession
 
@@ -88,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     look.add_argument("--json", action="store_true", help="print a JSON list of findings")
     tell = commands.add_parser("explain", help="tell what a pipeline file does and how it would run here")
     tell.add_argument("pipeline", metavar="PIPELINE.yaml", help="the pipeline file")
+    resolve = commands.add_parser("resolve-model", help="download a model of MLflow's registry, and say where it is")
+    resolve.add_argument("uri", metavar="URI", help="models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN/PATH")
+    commands.add_parser("model", help="versions and aliases of models in a store; `model` alone shows its commands")
     for command in (same, dump, look, tell):
         command.add_argument("--master", default="local[*]", metavar="MASTER", help="Spark's master; a local one")
     return parser

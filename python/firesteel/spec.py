@@ -78,7 +78,7 @@ class Model:
     name : str
         Name in messages and metrics.
     uri : str
-        The ``.onnx`` file, relative to the pipeline file.
+        The ``.onnx`` file, relative to the pipeline file; or a model in a store, such as ``"models/fraud@champion"``.
     outputs : mapping of str to str
         New column to selector, such as ``{"score": "probabilities[1]"}``.
     inputs : mapping of str to sequence of str, optional
@@ -87,6 +87,8 @@ class Model:
         What a null input does to its row. Default "reject".
     kernel : {"auto", "onnxruntime"}
         What may compute the scores. Default "auto": Firesteel's own kernel where it gives ONNX Runtime's bits.
+    stamp : bool
+        Whether a model of a store adds ``<name>_version`` and ``<name>_sha256`` to the output. Default True.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Model:
     inputs: Mapping[str, Sequence[str]] = field(default_factory=dict)
     nulls: Literal["reject", "nan"] = "reject"
     kernel: Literal["auto", "onnxruntime"] = "auto"
+    stamp: bool = True
 
     def _yaml(self) -> dict[str, Any]:
         entry: dict[str, Any] = {"name": self.name, "uri": self.uri}
@@ -105,6 +108,8 @@ class Model:
             entry["nulls"] = self.nulls
         if self.kernel != "auto":
             entry["kernel"] = self.kernel
+        if not self.stamp:
+            entry["stamp"] = False
         return entry
 
 

@@ -17,7 +17,7 @@ pub(crate) struct DoctorArgs {
 
 /// Prints the findings; fails if one of them means that it can't work.
 pub(crate) fn run(args: &DoctorArgs) -> Result<(), CliError> {
-    let loading = args.runtime.load();
+    let loading = args.runtime.start();
     let mut machine = machine::look();
     if let (Err(error), Some(runtime)) = (&loading, machine.findings.last_mut()) {
         *runtime = Finding::mend(

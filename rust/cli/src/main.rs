@@ -13,6 +13,7 @@ mod records;
 mod schema;
 mod score;
 mod state;
+mod store;
 mod validate;
 
 use std::process::ExitCode;
@@ -35,6 +36,9 @@ enum Command {
     Parity(parity::ParityArgs),
     /// Look whether this machine can run Firesteel, and what to mend if not
     Doctor(doctor::DoctorArgs),
+    /// Add, move and roll back versions of models
+    #[command(subcommand)]
+    Model(store::ModelCommand),
     /// Look into the state of windows
     #[command(subcommand)]
     State(state::StateCommand),
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
         Command::Score(args) => score::run(&args),
         Command::Parity(args) => parity::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Model(command) => store::run(&command),
         Command::State(command) => state::run(&command),
         Command::Loadgen(command) => loadgen::run(&command),
     };

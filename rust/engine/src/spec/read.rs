@@ -20,7 +20,7 @@ pub(super) const PIPELINE_KEYS: [&str; 8] =
 pub(super) const INPUT_KEYS: [&str; 7] =
     ["format", "schema", "csv", "avro", "protobuf", "max_record_bytes", "max_depth"];
 pub(super) const CSV_KEYS: [&str; 5] = ["delimiter", "header", "quote", "escape", "null"];
-pub(super) const MODEL_KEYS: [&str; 7] = ["name", "uri", "sha256", "inputs", "outputs", "nulls", "kernel"];
+pub(super) const MODEL_KEYS: [&str; 8] = ["name", "uri", "sha256", "inputs", "outputs", "nulls", "kernel", "stamp"];
 pub(super) const CLEAN_KEYS: [&str; 3] = ["require", "check", "fill"];
 
 const FORMATS: [(&str, Format); 4] =
@@ -340,7 +340,7 @@ impl<'a> Reader<'a> {
     }
 
     fn model(&mut self, (path, node): &Entry<'_>) -> Option<ModelSpec> {
-        let [name, uri, sha256, inputs, outputs, nulls, kernel] = self.record(path, node, MODEL_KEYS)?;
+        let [name, uri, sha256, inputs, outputs, nulls, kernel, stamp] = self.record(path, node, MODEL_KEYS)?;
         if name.is_none() {
             self.missing(&format!("{path}.name"), node, "name", "fraud");
         }
@@ -358,6 +358,13 @@ impl<'a> Reader<'a> {
                 self.word(&entry, &[("auto", KernelChoice::Auto), ("onnxruntime", KernelChoice::OnnxRuntime)])
             })
             .unwrap_or_default();
+        let stamp = stamp.is_none_or(|(path, node)| match node.value {
+            Value::Boolean(stamp) => stamp,
+            _ => {
+                self.wrong_type(&path, node, "true or false");
+                true
+            }
+        });
         let mut columns = IndexMap::new();
         if let Some((path, node)) = inputs {
             for (input, _, entry) in self.map(&path, node, "a map from model input to columns").unwrap_or_default() {
@@ -377,7 +384,17 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        Some(ModelSpec { name: name?, uri: uri?, sha256, inputs: columns, outputs: selectors, nulls, kernel })
+        Some(ModelSpec {
+            name: name?,
+            uri: uri?,
+            sha256,
+            inputs: columns,
+            outputs: selectors,
+            nulls,
+            kernel,
+            stamp,
+            version: None,
+        })
     }
 
     fn output(&mut self, (path, node): &Entry<'_>) -> Vec<OutputColumn> {
