@@ -27,9 +27,9 @@ from firesteel.errors import (
     VersionMismatchError,
 )
 from firesteel.fitting import fit_one_hot, fit_scalers
-from firesteel.functions import accepted, predict, rejected
+from firesteel.functions import accepted, compare, predict, rejected
 from firesteel.pipeline import Pipeline
-from firesteel.spec import Avro, Check, Fill, Model, PipelineSpec, Protobuf, Registry, Require
+from firesteel.spec import Avro, Check, Fill, Model, PipelineSpec, Protobuf, Registry, Require, Sample
 from firesteel.training import TrainingSet
 
 __all__ = [
@@ -50,11 +50,13 @@ __all__ = [
     "Protobuf",
     "Registry",
     "Require",
+    "Sample",
     "TrainingSet",
     "VersionMismatchError",
     "Way",
     "__version__",
     "accepted",
+    "compare",
     "configure",
     "doctor",
     "dump_state",

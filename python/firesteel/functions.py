@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-__all__ = ["REJECTED", "accepted", "predict", "rejected"]
+__all__ = ["REJECTED", "accepted", "compare", "predict", "rejected"]
 
 #: Name of the struct column that says why a row was not taken; null on the rows that were.
 REJECTED = "_rejected"
@@ -66,6 +66,49 @@ def predict(model: str | os.PathLike[str], *columns: Column | str) -> Column:
     from pyspark.sql import functions as F
 
     return F.call_function("firesteel_predict", F.lit(driver_path(model)), *columns)
+
+
+def compare(
+    champion: Column | str,
+    challenger: Column | str,
+    label: Column | str | None = None,
+    *,
+    threshold: float = 0.5,
+) -> Column:
+    """Compare the answers of two models: an aggregate, a struct of counts and means.
+
+    Stands wherever ``avg`` does, so a stream can watch a challenger by ``DataFrame.observe``: the figures of each
+    micro-batch are in ``query.lastProgress["observedMetrics"]``.
+
+    Parameters
+    ----------
+    champion, challenger : Column or str
+        Two scores (FLOAT or DOUBLE), or two answers of one type (whole numbers, texts, booleans). Rows that the
+        challenger has not scored count in ``rows`` only.
+    label : Column or str, optional
+        What was true: 0 and 1 or a boolean beside scores, an answer beside answers. Null where it is not known.
+    threshold : float
+        From which score on a model says yes. Default 0.5.
+
+    Returns
+    -------
+    Column
+        ``rows``, ``compared``, ``disagreements``; of scores ``mean_difference`` (challenger less champion),
+        ``mean_absolute_difference``, ``max_absolute_difference``; with a label ``labelled`` and, for champion and
+        challenger, ``accuracy`` and of scores ``brier`` and ``log_loss``.
+
+    Examples
+    --------
+    >>> scored = spark.createDataFrame([(0.9, 0.8, 1), (0.2, 0.6, 0), (0.4, None, 1)], "old DOUBLE, new DOUBLE, y INT")
+    >>> found = scored.select(firesteel.compare("old", "new", "y").alias("c")).first().c
+    >>> found.rows, found.compared, found.disagreements, found.champion_accuracy, found.challenger_accuracy
+    (3, 2, 1, 1.0, 0.5)
+    """
+    from pyspark.sql import functions as F
+
+    columns = [F.col(of) if isinstance(of, str) else of for of in (champion, challenger)]
+    known = F.lit(None) if label is None else F.col(label) if isinstance(label, str) else label
+    return F.call_function("firesteel_compare", *columns, known, F.lit(threshold))
 
 
 def accepted(df: DataFrame) -> DataFrame:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from firesteel.pipeline import Pipeline
 
-__all__ = ["Avro", "Check", "Fill", "Model", "PipelineSpec", "Protobuf", "Registry", "Require"]
+__all__ = ["Avro", "Check", "Fill", "Model", "PipelineSpec", "Protobuf", "Registry", "Require", "Sample"]
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,27 @@ class Fill:
 
 
 @dataclass(frozen=True)
+class Sample:
+    """A part of the rows, chosen by the values of some columns: the same rows in every run.
+
+    Examples
+    --------
+    >>> Sample(0.1, "customer_id")
+    Sample(share=0.1, by=('customer_id',))
+    """
+
+    share: float
+    by: tuple[str, ...]
+
+    def __init__(self, share: float, *by: str) -> None:
+        object.__setattr__(self, "share", share)
+        object.__setattr__(self, "by", by)
+
+    def _yaml(self) -> dict[str, Any]:
+        return {"share": self.share, "by": list(self.by)}
+
+
+@dataclass(frozen=True)
 class Model:
     """One ONNX model of a pipeline.
 
@@ -89,6 +110,10 @@ class Model:
         What may compute the scores. Default "auto": Firesteel's own kernel where it gives ONNX Runtime's bits.
     stamp : bool
         Whether a model of a store adds ``<name>_version`` and ``<name>_sha256`` to the output. Default True.
+    challenges : str, optional
+        Name of an earlier model that this one is compared with. A challenger rejects no row.
+    sample : Sample, optional
+        Which rows a challenger scores. By default all.
     """
 
     name: str
@@ -98,6 +123,8 @@ class Model:
     nulls: Literal["reject", "nan"] = "reject"
     kernel: Literal["auto", "onnxruntime"] = "auto"
     stamp: bool = True
+    challenges: str | None = None
+    sample: Sample | None = None
 
     def _yaml(self) -> dict[str, Any]:
         entry: dict[str, Any] = {"name": self.name, "uri": self.uri}
@@ -110,6 +137,10 @@ class Model:
             entry["kernel"] = self.kernel
         if not self.stamp:
             entry["stamp"] = False
+        if self.challenges is not None:
+            entry["challenges"] = self.challenges
+        if self.sample is not None:
+            entry["sample"] = self.sample._yaml()
         return entry
 
 

@@ -170,6 +170,7 @@ impl Work for EngineWork {
             clean_nanos: nanos(times.clean),
             features_nanos: nanos(times.features),
             inference_nanos: nanos(times.inference),
+            challengers_nanos: nanos(times.challengers),
         }
     }
 }

@@ -20,6 +20,7 @@ pub(crate) struct StageTimes {
     pub(crate) clean_nanos: i64,
     pub(crate) features_nanos: i64,
     pub(crate) inference_nanos: i64,
+    pub(crate) challengers_nanos: i64,
 }
 
 /// One batch in, one batch out, row by row in line.
@@ -111,7 +112,7 @@ impl Session {
     }
 
     /// In the order of Java's `RunnerMetrics`.
-    pub(crate) fn metrics(&self) -> [i64; 9] {
+    pub(crate) fn metrics(&self) -> [i64; 10] {
         let times = self.work.lock().unwrap_or_else(PoisonError::into_inner).times();
         [
             self.rows.load(Ordering::Relaxed),
@@ -121,6 +122,7 @@ impl Session {
             times.clean_nanos,
             times.features_nanos,
             times.inference_nanos,
+            times.challengers_nanos,
             self.engine_nanos.load(Ordering::Relaxed),
             self.output_bytes.load(Ordering::Relaxed),
         ]

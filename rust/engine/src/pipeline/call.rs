@@ -66,6 +66,20 @@ pub struct Prepared {
     /// The window blocks, in their order.
     #[serde(default)]
     pub windows: Vec<PreparedWindow>,
+    /// Challengers and whom they challenge, in file order.
+    #[serde(default)]
+    pub comparisons: Vec<PreparedComparison>,
+}
+
+/// A challenger beside its champion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreparedComparison {
+    /// The challenger's name.
+    pub challenger: String,
+    /// The champion's name.
+    pub champion: String,
+    /// What is compared: a column of the champion and one of the challenger, by their names in the result.
+    pub columns: Vec<[String; 2]>,
 }
 
 /// What a planner needs to know of a window block.

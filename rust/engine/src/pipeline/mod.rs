@@ -7,10 +7,12 @@
 mod arrival;
 mod bucket;
 mod call;
+mod challenger;
 mod compile;
 mod describe;
 mod input;
 mod ledger;
+mod models;
 mod packed;
 mod parts;
 mod pool;
@@ -25,7 +27,7 @@ mod waiting;
 
 pub use arrival::Order;
 pub use bucket::{BucketError, BucketRun, BucketRunner};
-pub use call::{Argument, Call, InputMode, Prepared, PreparedParts, PreparedWindow};
+pub use call::{Argument, Call, InputMode, Prepared, PreparedComparison, PreparedParts, PreparedWindow};
 pub use compile::Compiled;
 pub use ledger::{Ledger, Rejection};
 pub use packed::Piece;

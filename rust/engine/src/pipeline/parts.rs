@@ -64,6 +64,7 @@ pub(super) fn carried(spec: &PipelineSpec, front: &SchemaRef) -> Vec<FieldRef> {
     let mut all = false;
     for model in &spec.models {
         model.inputs.values().flatten().for_each(|name| need(name));
+        model.sample.iter().flat_map(|sample| &sample.by).for_each(|name| need(name));
         // Without names a model takes the features, or columns of its inputs' names, which only its file tells.
         all |= model.inputs.is_empty();
     }

@@ -2,6 +2,7 @@
 
 use super::arrival::Order;
 use super::call::{Argument, Call, InputMode, Prepared, PreparedParts, PreparedWindow};
+use super::challenger;
 use super::compile::Compiled;
 use super::describe::ddl;
 use super::parts::Part;
@@ -42,6 +43,7 @@ pub fn prepare_pipeline(yaml: &str, file: &str, found: &[String], mode: InputMod
     let mut whole = checked.part(None)?;
     let window = |window: &WindowSpec| PreparedWindow { key: window.key.clone(), columns: window.columns() };
     whole.windows = checked.spec.windows.iter().map(window).collect();
+    whole.comparisons = challenger::comparisons(&checked.spec);
     Ok(whole)
 }
 
@@ -99,6 +101,7 @@ impl Checked {
             }
             model.sha256 = Some(loaded.to_owned());
         }
+        challenger::show(&mut spec);
         stamp::show(&mut spec);
         let json = spec.to_json();
         Ok(Self { spec, json, mode })
@@ -136,6 +139,7 @@ fn prepared(call: &Call, compiled: &Compiled) -> Result<Prepared, SpecErrors> {
         output: ddl(compiled.output_schema().fields()),
         plan: compiled.plan().to_owned(),
         windows: Vec::new(),
+        comparisons: Vec::new(),
     })
 }
 

@@ -27,8 +27,10 @@ pub struct StageTimes {
     pub features: Duration,
     /// Time in windows.
     pub windows: Duration,
-    /// Time in models.
+    /// Time in models that serve.
     pub inference: Duration,
+    /// Time in their challengers.
+    pub challengers: Duration,
 }
 
 impl StageTimes {

@@ -14,6 +14,7 @@ use super::call::InputMode;
 use super::describe::Plan;
 use super::input::{self, decode_options};
 use super::ledger::Ledger;
+use super::models::Models;
 use super::packed::{self, Packer};
 use super::parts::{self, Earlier, Part};
 use super::rejected::{self, RejectedColumn, rejected_field};
@@ -25,8 +26,7 @@ use crate::clean::{Clean, without_marks};
 use crate::decode::Decoder;
 use crate::error::{SpecError, SpecErrors, StageError};
 use crate::features::{Features, around_windows};
-use crate::model::{Outputs, Scorer, ScorerOptions, registry};
-use crate::spec::{CleanRule, KernelChoice, NOT_NULL_KEY, OrderSpec, PipelineSpec, WindowSpec};
+use crate::spec::{CleanRule, NOT_NULL_KEY, OrderSpec, PipelineSpec, WindowSpec};
 use crate::state::{self, Windows};
 
 /// A pipeline's stages, or those of a part of it, for one task.
@@ -46,7 +46,7 @@ pub struct PipelineRunner {
     windows: Windows,
     /// Features that use the windows' columns.
     behind: Features,
-    models: Vec<Scorer>,
+    models: Models,
     /// Which versions of them these are.
     stamps: Stamps,
     /// Result columns: position in the last stage's batch, or a column of the input as it came.
@@ -96,7 +96,7 @@ impl PipelineRunner {
             features,
             windows: Windows::try_new(&[], &front)?,
             behind: Features::try_new(&IndexMap::new(), &front)?,
-            models: Vec::new(),
+            models: Models::default(),
             stamps: Stamps::default(),
             columns: Vec::new(),
             output: Arc::clone(&front),
@@ -142,11 +142,7 @@ impl PipelineRunner {
         runner.behind = Features::try_new(&behind, runner.windows.output_schema())?;
         let mut schema = Arc::clone(runner.behind.output_schema());
         let names: Vec<String> = spec.features.keys().chain(&window_columns).cloned().collect();
-        for position in 0..spec.models.len() {
-            let scorer = scorer(spec, position, &names, &schema)?;
-            schema = Arc::clone(scorer.output_schema());
-            runner.models.push(scorer);
-        }
+        runner.models = Models::try_new(spec, &names, &mut schema)?;
         runner.stamps = Stamps::new(spec, &schema);
         (runner.columns, runner.output) = output(spec, runner.stamps.schema().unwrap_or(&schema))?;
         Ok(runner)
@@ -182,7 +178,7 @@ impl PipelineRunner {
     pub(super) fn restart(&mut self) {
         self.times = StageTimes::default();
         self.windows.restart();
-        self.models.iter_mut().for_each(Scorer::restart);
+        self.models.restart();
     }
 
     /// The columns of a result.
@@ -262,12 +258,7 @@ impl PipelineRunner {
             self.times.features += took;
             batch = ledger.enter("features", staged?)?;
         }
-        for model in &mut self.models {
-            check(cancelled, "model")?;
-            let (staged, took) = StageTimes::timed(|| model.process(batch));
-            self.times.inference += took;
-            batch = ledger.enter("model", staged?)?;
-        }
+        batch = self.models.process(batch, &mut ledger, &mut self.times, cancelled)?;
         batch = self.stamps.add(batch)?;
         ledger.close()?;
         self.times.rows += input.num_rows() as u64;
@@ -355,22 +346,7 @@ impl PipelineRunner {
             plan.stage("windows", &format!("by {} at {}", window.key.join(", "), window.time));
             state::describe(window).iter().for_each(|line| plan.detail(line));
         }
-        for (model, scorer) in spec.models.iter().zip(&self.models) {
-            let sha256 = model.sha256.as_deref().unwrap_or_default();
-            let version = model.version.map_or_else(String::new, |version| format!("version {version}, "));
-            plan.stage(
-                "model",
-                &format!("{} from {} ({version}sha256 {})", model.name, model.uri, &sha256[..sha256.len().min(12)]),
-            );
-            plan.detail(&format!("runs in {}", scorer.runs_in()));
-            plan.detail(&format!("reads {}", scorer.input_columns().join(", ")));
-            for field in scorer.added_fields() {
-                plan.detail(&format!("gives {} {}", field.name(), crate::spec::spark_type_name(field.data_type())));
-            }
-            for note in scorer.casts().iter().chain(scorer.notes()) {
-                plan.detail(note);
-            }
-        }
+        self.models.describe(spec, &mut plan);
         plan.stage("output", &super::describe::ddl(self.output.fields()));
         plan.finish()
     }
@@ -391,34 +367,6 @@ fn describe_rule(rule: &CleanRule) -> String {
 fn declared_not_null(leaves: &SchemaRef) -> Vec<&str> {
     let declared = leaves.fields().iter().filter(|field| field.metadata().contains_key(NOT_NULL_KEY));
     declared.map(|field| field.name().as_str()).collect()
-}
-
-fn scorer(spec: &PipelineSpec, position: usize, features: &[String], schema: &SchemaRef) -> Result<Scorer, SpecError> {
-    let model = &spec.models[position];
-    let path = format!("models[{position}]");
-    let sha256 = model.sha256.as_deref().unwrap_or_default();
-    let loaded = registry::get(sha256).ok_or_else(|| {
-        SpecError::new(
-            "MODEL_MISSING",
-            format!("{path}.uri"),
-            format!("model {} ({}) is not loaded", model.name, model.uri),
-        )
-    })?;
-    let inputs: Vec<(String, Vec<String>)> = model.inputs.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-    let outputs: Vec<(String, String)> = model.outputs.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-    let options = ScorerOptions {
-        name: &model.name,
-        path: &path,
-        inputs: &inputs,
-        default_columns: features,
-        outputs: if outputs.is_empty() { Outputs::All } else { Outputs::Columns(&outputs) },
-        nulls: model.nulls,
-    };
-    let scorer = Scorer::try_new(&options, loaded, schema)?;
-    Ok(match model.kernel {
-        KernelChoice::Auto => scorer,
-        KernelChoice::OnnxRuntime => scorer.without_kernel(),
-    })
 }
 
 fn bytes(input: &RecordBatch) -> Result<&BinaryArray, StageError> {

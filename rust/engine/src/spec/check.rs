@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use super::names;
 use super::selector::Selector;
 use super::types::{CleanRule, Format, InputSpec, PipelineSpec};
-use super::{check_formats, check_windows};
+use super::{check_challengers, check_formats, check_windows};
 use crate::error::SpecError;
 
 /// All faults of a spec, in file order.
@@ -189,6 +189,7 @@ fn models(spec: &PipelineSpec, columns: &mut Columns, faults: &mut Vec<SpecError
         for column in model.stamp_columns().into_iter().flatten() {
             new_column(&format!("{path}.stamp"), &column, "stamp", columns, faults);
         }
+        check_challengers::one(spec, i, columns, open, faults);
         open |= model.outputs.is_empty();
     }
     open

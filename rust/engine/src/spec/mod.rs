@@ -7,6 +7,7 @@
 //! [`PipelineSpec::from_yaml`].
 
 mod check;
+mod check_challengers;
 mod check_formats;
 mod check_windows;
 pub mod ddl;
@@ -16,6 +17,7 @@ pub mod names;
 mod node;
 mod ordered;
 mod read;
+mod read_challengers;
 mod read_formats;
 mod read_windows;
 mod schema;
@@ -33,7 +35,7 @@ pub use self::selector::{Part, Selector};
 pub(crate) use self::source::inner_place;
 pub use self::types::{
     CleanRule, CsvOptions, DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES, Format, InputSpec, KernelChoice, Literal,
-    ModelSpec, NullPolicy, OutputColumn, PipelineSpec,
+    ModelSpec, NullPolicy, OutputColumn, PipelineSpec, SampleSpec,
 };
 pub use self::windows::{BoundSpec, Current, Duration, Late, LateSpec, OrderSpec, Span, WindowSpec};
 

@@ -20,7 +20,8 @@ pub(super) const PIPELINE_KEYS: [&str; 8] =
 pub(super) const INPUT_KEYS: [&str; 7] =
     ["format", "schema", "csv", "avro", "protobuf", "max_record_bytes", "max_depth"];
 pub(super) const CSV_KEYS: [&str; 5] = ["delimiter", "header", "quote", "escape", "null"];
-pub(super) const MODEL_KEYS: [&str; 8] = ["name", "uri", "sha256", "inputs", "outputs", "nulls", "kernel", "stamp"];
+pub(super) const MODEL_KEYS: [&str; 10] =
+    ["name", "uri", "sha256", "inputs", "outputs", "nulls", "kernel", "stamp", "challenges", "sample"];
 pub(super) const CLEAN_KEYS: [&str; 3] = ["require", "check", "fill"];
 
 const FORMATS: [(&str, Format); 4] =
@@ -340,7 +341,8 @@ impl<'a> Reader<'a> {
     }
 
     fn model(&mut self, (path, node): &Entry<'_>) -> Option<ModelSpec> {
-        let [name, uri, sha256, inputs, outputs, nulls, kernel, stamp] = self.record(path, node, MODEL_KEYS)?;
+        let [name, uri, sha256, inputs, outputs, nulls, kernel, stamp, challenges, sample] =
+            self.record(path, node, MODEL_KEYS)?;
         if name.is_none() {
             self.missing(&format!("{path}.name"), node, "name", "fraud");
         }
@@ -365,6 +367,8 @@ impl<'a> Reader<'a> {
                 true
             }
         });
+        let challenges = challenges.and_then(|entry| self.text(&entry, "the name of an earlier model"));
+        let sample = sample.and_then(|entry| self.sample(&entry));
         let mut columns = IndexMap::new();
         if let Some((path, node)) = inputs {
             for (input, _, entry) in self.map(&path, node, "a map from model input to columns").unwrap_or_default() {
@@ -393,6 +397,8 @@ impl<'a> Reader<'a> {
             nulls,
             kernel,
             stamp,
+            challenges,
+            sample,
             version: None,
         })
     }

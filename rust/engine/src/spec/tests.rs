@@ -208,6 +208,7 @@ fn the_json_schema_knows_the_same_keys_as_the_reader() {
     assert_eq!(keys(&parts["RegistrySpec"]), read_formats::REGISTRY_KEYS);
     assert_eq!(keys(&parts["ProtobufSpec"]), read_formats::PROTOBUF_KEYS);
     assert_eq!(keys(&parts["ModelSpec"]), read::MODEL_KEYS);
+    assert_eq!(keys(&parts["SampleSpec"]), read_challengers::SAMPLE_KEYS);
     let rules: Vec<String> = parts["CleanRule"]["oneOf"].as_array().unwrap().iter().flat_map(keys).collect();
     assert_eq!(rules, read::CLEAN_KEYS);
     assert_eq!(schema["additionalProperties"], false);

@@ -204,10 +204,28 @@ pub struct ModelSpec {
     /// Whether a model of a store adds the columns `<name>_version` and `<name>_sha256` to the output.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub stamp: bool,
+    /// The earlier model that this one is compared with: its scores are shown beside, and it never rejects a row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub challenges: Option<String>,
+    /// Which rows a challenger scores; by default all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<SampleSpec>,
     /// Version in its store, as the driver found it. Not a key of the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub version: Option<i64>,
+}
+
+/// A part of the rows that depends on nothing but their own values: the same rows in every run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SampleSpec {
+    /// How many of the values, more than 0 and at most 1.
+    pub share: f64,
+    /// Columns whose values are in the sample or not, such as a customer's id: all rows of a customer are, or none.
+    #[serde(deserialize_with = "super::windows::one_or_many")]
+    #[schemars(with = "OneOrMany")]
+    pub by: Vec<String>,
 }
 
 /// What may compute a model's scores.

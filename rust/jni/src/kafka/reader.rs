@@ -136,7 +136,7 @@ impl ReaderSession {
     }
 
     /// In the order of Java's `ReaderMetrics`.
-    pub(crate) fn metrics(&self) -> [i64; 12] {
+    pub(crate) fn metrics(&self) -> [i64; 13] {
         let work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
         let counts = work.as_ref().map_or_else(ReadCounts::default, |work| work.reader.counts());
         let times = work.as_ref().and_then(|work| work.runner.as_ref().map(RunnerLease::times)).unwrap_or_default();
@@ -154,6 +154,7 @@ impl ReaderSession {
             nanos(times.clean),
             nanos(times.features),
             nanos(times.inference),
+            nanos(times.challengers),
             self.engine_nanos.load(Ordering::Relaxed),
         ]
     }

@@ -14,6 +14,7 @@ private[exec] final case class EvalMetrics(
     clean: SQLMetric,
     features: SQLMetric,
     inference: SQLMetric,
+    challengers: SQLMetric,
     memory: SQLMetric)
 
 private[exec] object EvalMetrics {
@@ -26,6 +27,7 @@ private[exec] object EvalMetrics {
     "clean" -> SQLMetrics.createNanoTimingMetric(sc, "time in clean"),
     "features" -> SQLMetrics.createNanoTimingMetric(sc, "time in features"),
     "inference" -> SQLMetrics.createNanoTimingMetric(sc, "time in inference"),
+    "challengers" -> SQLMetrics.createNanoTimingMetric(sc, "time in challengers"),
     "memory" -> SQLMetrics.createSizeMetric(sc, "peak native memory")
   )
 
@@ -39,6 +41,7 @@ private[exec] object EvalMetrics {
       m("clean"),
       m("features"),
       m("inference"),
+      m("challengers"),
       m("memory")
     )
 }
@@ -64,6 +67,7 @@ private[exec] final class RunnerTally(runner: NativeRunner, metrics: EvalMetrics
     metrics.clean += step.cleanNanos
     metrics.features += step.featuresNanos
     metrics.inference += step.inferenceNanos
+    metrics.challengers += step.challengersNanos
     val held = runner.heldBytes()
     if (held > peak) {
       metrics.memory += held - peak

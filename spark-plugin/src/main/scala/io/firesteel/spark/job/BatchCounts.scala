@@ -7,8 +7,12 @@ import org.apache.spark.sql.functions.{col, count, lit}
 /** Why rows of a batch were rejected, and how many. */
 private[job] final case class RejectedCount(stage: String, code: String, rows: Long)
 
-/** The books of one micro-batch. */
-private[job] final case class BatchCounts(rowsIn: Long, rowsScored: Long, rejected: Seq[RejectedCount]) {
+/** The books of one micro-batch; `challengers` has what [[Challengers]] observed. */
+private[job] final case class BatchCounts(
+    rowsIn: Long,
+    rowsScored: Long,
+    rejected: Seq[RejectedCount],
+    challengers: Map[String, Row] = Map.empty) {
   def rowsRejected: Long = rejected.map(_.rows).sum
 
   /** Law of conservation: every row that came in is scored or rejected. Throws, which fails the batch. */

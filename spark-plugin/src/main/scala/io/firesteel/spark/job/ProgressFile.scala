@@ -32,6 +32,7 @@ private[job] final class ProgressFile(path: Path) {
     counts.rejected.foreach { group =>
       rejected.addObject().put("stage", group.stage).put("code", group.code).put("rows", group.rows)
     }
+    if (counts.challengers.nonEmpty) line.set[ObjectNode]("challengers", Challengers.toJson(counts.challengers, json))
     val durations = line.putObject("duration_ms")
     progress.durationMs.asScala.toSeq.sortBy(_._1).foreach { case (step, ms) => durations.put(step, ms) }
     progress.sources.headOption.foreach { source =>

@@ -4,7 +4,7 @@ import java.nio.file.Paths
 import java.util.concurrent.TimeUnit
 
 import io.firesteel.spark.state.{Windowed, WindowedStream}
-import io.firesteel.spark.resolve.PipelineSource
+import io.firesteel.spark.resolve.{Functions, PipelineSource, PreparedComparison}
 import io.firesteel.spark.{Firesteel, FiresteelExtensions}
 import org.apache.hadoop.util.ShutdownHookManager
 import org.apache.spark.SparkConf
@@ -59,7 +59,7 @@ private[spark] object ScoringQuery {
     spark.streams.addListener(books)
     val work = Work.of(options, Windowed.keys(options.pipeline, spark))
     work.home.foreach(home => println(s"windows: $home"))
-    val query = start(spark, options, kafka, work, new BatchWork(work.perBatch, scores, rejected, books))
+    val query = start(spark, options, kafka, work, new BatchWork(work.perBatch, Functions.comparisonsOf(options.pipeline), scores, rejected, books))
     books.started(query.id.toString, (scores ++ rejected).map(_.guarantee))
     stopOnSignal(query, books)
     val failure = awaitEnd(query)
@@ -130,6 +130,7 @@ private[spark] object ScoringQuery {
 /** What happens to one micro-batch. */
 private[job] final class BatchWork(
     toScores: DataFrame => DataFrame,
+    comparisons: Seq[PreparedComparison],
     scores: Seq[Sink],
     rejected: Seq[Sink],
     books: Books) {
@@ -137,9 +138,12 @@ private[job] final class BatchWork(
   def run(batch: DataFrame, id: Long): Unit = books.during(id) {
     val seen = Observation()
     val rows = batch.observe(seen, count(lit(1)).as("rows"))
-    val transformed = toScores(rows).persist(StorageLevel.MEMORY_AND_DISK)
+    val watched = new Challengers(comparisons)
+    val transformed = watched.observe(toScores(rows)).persist(StorageLevel.MEMORY_AND_DISK)
     try {
-      val counts = BatchCounts.of(transformed, () => seen.get("rows").asInstanceOf[Long])
+      val counts = BatchCounts
+        .of(transformed, () => seen.get("rows").asInstanceOf[Long])
+        .copy(challengers = watched.found)
       counts.check(id)
       val accepted = inFewTasks(Firesteel.accepted(transformed), counts.rowsScored)
       scores.foreach(_.write(accepted, counts.rowsScored, id))

@@ -24,6 +24,7 @@ final class DecodeTimeMetric extends TimeMetric("decodeTime", "time in decode")
 final class CleanTimeMetric extends TimeMetric("cleanTime", "time in clean")
 final class FeaturesTimeMetric extends TimeMetric("featuresTime", "time in features")
 final class InferenceTimeMetric extends TimeMetric("inferenceTime", "time in inference")
+final class ChallengersTimeMetric extends TimeMetric("challengersTime", "time in challengers")
 
 /** The mean round trip of the slowest broker, the worst of all tasks. */
 final class RoundTripMetric extends CustomMetric {
@@ -49,6 +50,7 @@ private[kafka] object ReadMetrics {
     (new CleanTimeMetric, _.cleanNanos),
     (new FeaturesTimeMetric, _.featuresNanos),
     (new InferenceTimeMetric, _.inferenceNanos),
+    (new ChallengersTimeMetric, _.challengersNanos),
     (new RoundTripMetric, _.roundTripMicros)
   )
 

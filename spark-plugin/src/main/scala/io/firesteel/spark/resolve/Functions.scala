@@ -16,10 +16,16 @@ import io.firesteel.spark.exec.{
   WritableTypes
 }
 import io.firesteel.spark.explain.Explain
-import io.firesteel.spark.models.{LiveModels, NamedUri, StoreFolder, Swap}
+import io.firesteel.spark.models.{Comparison, LiveModels, NamedUri, StoreFolder, Swap}
 import org.apache.spark.SparkContext
 import org.apache.spark.sql.catalyst.FunctionIdentifier
-import org.apache.spark.sql.catalyst.expressions.{Expression, ExpressionInfo, Literal, NamedExpression}
+import org.apache.spark.sql.catalyst.expressions.{
+  CreateNamedStruct,
+  Expression,
+  ExpressionInfo,
+  Literal,
+  NamedExpression
+}
 import org.apache.spark.sql.catalyst.util.toPrettySQL
 import org.apache.spark.sql.classic.SparkSession
 import org.apache.spark.sql.internal.SQLConf
@@ -76,6 +82,13 @@ object Functions {
       predict
     ),
     described(
+      Comparison.Name,
+      classOf[CreateNamedStruct],
+      "_FUNC_(champion, challenger[, label[, threshold]]) - How much the answers of two models differ, and which of them " +
+        "is right more often: a struct of aggregates.",
+      Comparison.of
+    ),
+    described(
       "firesteel_transform",
       classOf[FiresteelPipeline],
       "_FUNC_(file, struct(*)) - firesteel_pipeline under the name that its Python and Scala methods have.",
@@ -104,6 +117,10 @@ object Functions {
 
   private def wrongCount(name: String, wanted: String, got: Int) =
     new FiresteelAnalysisException(s"WRONG_ARGUMENT: $name takes $wanted, but got $got arguments")
+
+  /** The challengers of a pipeline file and whom they challenge. */
+  def comparisonsOf(path: String): Seq[PreparedComparison] =
+    prepared(checked(PipelineSource.of(path, sparkContext)), path, typed = false).comparisons
 
   /** The plan of a pipeline file, with windows or without, as it reads records' bytes. */
   def planOf(path: String): String = prepared(checked(PipelineSource.of(path, sparkContext)), path, typed = false).plan

@@ -12,10 +12,14 @@ private[spark] final case class Prepared(
     optional: Set[String],
     output: StructType,
     plan: String,
-    windows: Seq[PreparedWindow] = Seq.empty)
+    windows: Seq[PreparedWindow] = Seq.empty,
+    comparisons: Seq[PreparedComparison] = Seq.empty)
 
 /** A window block: the columns of its key, and those that it adds. */
 private[spark] final case class PreparedWindow(key: Seq[String], columns: Seq[String])
+
+/** A challenger beside its champion: columns of the result, the champion's and the challenger's. */
+private[spark] final case class PreparedComparison(challenger: String, champion: String, columns: Seq[(String, String)])
 
 /** A pipeline with windows in its parts; `blocks` are the calls of its window blocks. */
 private[spark] final case class PreparedParts(front: Prepared, blocks: Seq[String], back: Prepared)
@@ -40,7 +44,14 @@ private[spark] object Prepared {
     texts(node.get("optional")).toSet,
     StructType.fromDDL(node.get("output").asText()),
     plan,
-    node.path("windows").elements().asScala.map(w => PreparedWindow(texts(w.get("key")), texts(w.get("columns")))).toSeq
+    node.path("windows").elements().asScala.map(w => PreparedWindow(texts(w.get("key")), texts(w.get("columns")))).toSeq,
+    node.path("comparisons").elements().asScala.map(comparison).toSeq
+  )
+
+  private def comparison(node: JsonNode) = PreparedComparison(
+    node.get("challenger").asText(),
+    node.get("champion").asText(),
+    node.get("columns").elements().asScala.map(pair => (pair.get(0).asText(), pair.get(1).asText())).toSeq
   )
 
   private def texts(node: JsonNode): Seq[String] = node.elements().asScala.map(_.asText()).toSeq
