@@ -31,7 +31,7 @@ pub use self::selector::{Part, Selector};
 pub(crate) use self::source::inner_place;
 pub use self::types::{
     CleanRule, CsvOptions, DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES, Format, InputSpec, Literal, ModelSpec,
-    NullPolicy, OutputColumn, PipelineSpec,
+    NanPolicy, NullPolicy, Nulls, OutputColumn, PipelineSpec,
 };
 pub use self::windows::{BoundSpec, Current, Duration, Late, LateSpec, OrderSpec, Span, WindowSpec};
 

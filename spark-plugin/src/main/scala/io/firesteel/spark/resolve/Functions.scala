@@ -9,6 +9,7 @@ import io.firesteel.spark.exec.{
   PackedPieces,
   Program,
   UnpackedRows,
+  VectorValues,
   WindowedRows,
   WritableTypes
 }
@@ -213,12 +214,13 @@ object Functions {
         s"WRONG_ARGUMENT: ${FiresteelPredict.Name} takes a model and at least one column"
       )
     }
-    val fields = columns.map { column =>
-      val name = column match {
+    val values = columns.map(VectorValues.of)
+    val fields = columns.zip(values).map { case (argument, column) =>
+      val name = argument match {
         case named: NamedExpression => named.name
         case other => toPrettySQL(other)
       }
-      if (!WritableTypes.takes(column.dataType)) {
+      if (!WritableTypes.takesOrArrays(column.dataType)) {
         throw new FiresteelAnalysisException(
           s"WRONG_TYPE: ${FiresteelPredict.Name}'s argument $name is ${column.dataType.sql}, which a model can't take"
         )
@@ -233,7 +235,7 @@ object Functions {
     )
     // SQL lets two arguments share a name; on the way to the engine they go by their places.
     val crossing = fields.zipWithIndex.map { case (field, i) => field.copy(name = s"a$i") }
-    FiresteelPredict(program(path, prepared, crossing, Seq(model), isStruct = true), columns)
+    FiresteelPredict(program(path, prepared, crossing, Seq(model), isStruct = true), values)
   }
 
   private def program(name: String, p: Prepared, fields: Seq[StructField], models: Seq[ModelRef], isStruct: Boolean) =
