@@ -14,6 +14,7 @@ import onnxruntime
 import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
 
 import firesteel
 from tests.support import drivers, proof, zoo
@@ -105,17 +106,21 @@ def test_ml_vectors_are_taken_dense_and_sparse(spark: SparkSession) -> None:
     proof.assert_native_plan(scored)
     model.check(answers(scored.collect()), "vectors")
     # What a sparse vector leaves out is zero.
-    zeros = spark.createDataFrame([(1, Vectors.sparse(4, {2: 1.5})), (2, Vectors.dense([0, 0, 1.5, 0]))], ["row_id", "v"])
+    zeros = spark.createDataFrame(
+        [(1, Vectors.sparse(4, {2: 1.5})), (2, Vectors.dense([0, 0, 1.5, 0]))], ["row_id", "v"]
+    )
     one, two = answers(zeros.select("row_id", firesteel.predict(model.path, "v").alias("p")).collect())
     assert one == two
 
 
 def test_results_keep_their_types(spark: SparkSession) -> None:
-    kinds = {}
+    kinds: dict[str, str] = {}
     for name in ("whole_numbers", "half_precision", "torch_transformer", "sk_lr_zipmap_text", "booleans"):
         model = next(model for model in MODELS if model.path.stem == name)
         schema = frame(spark, model).select(firesteel.predict(model.path, *model.columns).alias("p")).schema
-        kinds |= {field.name: field.dataType.simpleString() for field in schema["p"].dataType.fields}
+        struct = schema["p"].dataType
+        assert isinstance(struct, StructType)
+        kinds |= {field.name: field.dataType.simpleString() for field in struct.fields}
     assert kinds == {
         "int8_out": "tinyint",
         "int16_out": "smallint",

@@ -82,7 +82,7 @@ def ragged(seed: int, of: Callable[[np.random.Generator, int], list[Any]]) -> li
 
 
 def words(seed: int) -> list[str]:
-    known = "the quick brown fox jumps over a lazy dog while Ünïcode cats nap".split()
+    known = ["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "while", "Ünïcode", "cats", "nap"]
     random = np.random.default_rng(seed)
     return [" ".join(random.choice(known, random.integers(2, 8))) for _ in range(ROWS)]
 
@@ -112,15 +112,27 @@ def sklearn_cases() -> list[Case]:
     tfidf = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, [i % 2 for i in range(ROWS)])
     # By default the text goes to lower case in the locale en_US, which containers rarely have.
     options = {TfidfVectorizer: {"locale": "C"}, LogisticRegression: {"zipmap": False}}
-    text_model = to_onnx(tfidf, initial_types=[("text", StringTensorType([None, 1]))], target_opset=OPSETS, options=options)
+    text_model = to_onnx(
+        tfidf, initial_types=[("text", StringTensorType([None, 1]))], target_opset=OPSETS, options=options
+    )
     return [
         Case("sk_lr_zipmap_int", convert(LogisticRegression().fit(x, y + 3)), named, features),
         Case("sk_lr_zipmap_text", convert(LogisticRegression().fit(x, classes)), array, {"X": ["features"]}),
-        Case("sk_scaler_pca_svc", convert(make_pipeline(StandardScaler(), PCA(3), SVC(kernel="rbf")).fit(x, y), options={"zipmap": False}), named, features),
+        Case(
+            "sk_scaler_pca_svc",
+            convert(make_pipeline(StandardScaler(), PCA(3), SVC(kernel="rbf")).fit(x, y), options={"zipmap": False}),
+            named,
+            features,
+        ),
         Case("sk_gaussian_nb", convert(GaussianNB().fit(x, y)), named, features),
         Case("sk_kmeans", convert(KMeans(3, n_init=1, random_state=1).fit(x)), named, features),
         Case("sk_boosting", convert(boosting), named, features),
-        Case("sk_multi_output", convert(LinearRegression().fit(x, np.stack([x[:, 0], x[:, 1] * 2, y], 1))), array, {"X": ["features"]}),
+        Case(
+            "sk_multi_output",
+            convert(LinearRegression().fit(x, np.stack([x[:, 0], x[:, 1] * 2, y], 1))),
+            array,
+            {"X": ["features"]},
+        ),
         Case("sk_tfidf", text_model, [("text", "STRING", texts)]),
         named_columns(),
     ]
@@ -166,7 +178,12 @@ def lightgbm_cases() -> list[Case]:
     features = {"input": ["f0", "f1", "f2", "f3"]}
     return [
         Case("lgbm_zipmap_text", convert_lightgbm(binary, initial_types=spec, target_opset=15), named, features),
-        Case("lgbm_three", convert_lightgbm(three, initial_types=spec, zipmap=False, target_opset=15), array, {"input": ["v"]}),
+        Case(
+            "lgbm_three",
+            convert_lightgbm(three, initial_types=spec, zipmap=False, target_opset=15),
+            array,
+            {"input": ["v"]},
+        ),
         Case("lgbm_regression", convert_lightgbm(regression, initial_types=spec, target_opset=15), named, features),
         Case("xgb_binary", cases.xgboost_binary(), named, features),
     ]
@@ -178,14 +195,23 @@ def torch_cases() -> list[Case]:
     pieces = ragged(
         23,
         lambda random, n: [
-            random.normal(size=2 * int(random.integers(1, 4))).astype(np.float32).round(3).astype(float).reshape(-1, 2).tolist()
+            random.normal(size=2 * int(random.integers(1, 4)))
+            .astype(np.float32)
+            .round(3)
+            .astype(float)
+            .reshape(-1, 2)
+            .tolist()
             for _ in range(n)
         ],
     )
     named = plain("f", "DOUBLE", normal(24, 4))
     features = {"input": ["f0", "f1", "f2", "f3"]}
     vectors = [("steps", "ARRAY<ARRAY<DOUBLE>>", steps)]
-    ids = [("user", "INT", whole(25, 0, 20)), ("item", "BIGINT", whole(26, 0, 30)), ("dense", "ARRAY<FLOAT>", normal(27, 3))]
+    ids = [
+        ("user", "INT", whole(25, 0, 20)),
+        ("item", "BIGINT", whole(26, 0, 30)),
+        ("dense", "ARRAY<FLOAT>", normal(27, 3)),
+    ]
     return [
         Case("torch_mlp", cases.torch_mlp(), named, features),
         Case("torch_fixed_1", cases.torch_mlp(1), named, features),
@@ -200,12 +226,20 @@ def torch_cases() -> list[Case]:
             cases.torch_transformer(),
             [
                 ("input_ids", "ARRAY<BIGINT>", tokens),
-                ("attention_mask", "ARRAY<BIGINT>", [[1] * (len(row) - 1) + [0 if len(row) > 1 else 1] for row in tokens]),
+                (
+                    "attention_mask",
+                    "ARRAY<BIGINT>",
+                    [[1] * (len(row) - 1) + [0 if len(row) > 1 else 1] for row in tokens],
+                ),
             ],
         ),
         Case("torch_recommender", cases.torch_recommender(), ids),
         Case("torch_sequence", cases.torch_sequence(), [("pieces", "ARRAY<ARRAY<ARRAY<FLOAT>>>", pieces)]),
-        Case("torch_sequence_texts", cases.torch_sequence_texts(), [("words", "ARRAY<STRING>", [text.split() for text in words(29)])]),
+        Case(
+            "torch_sequence_texts",
+            cases.torch_sequence_texts(),
+            [("words", "ARRAY<STRING>", [text.split() for text in words(29)])],
+        ),
         Case("torch_control_flow", cases.torch_control_flow(), plain("x", "FLOAT", normal(30, 2)), {"x": ["x0", "x1"]}),
     ]
 
@@ -224,7 +258,12 @@ def other_cases() -> list[Case]:
     six = plain("x", "FLOAT", normal(44, 6))
     opset = 23
     return [
-        Case("keras_dense", cases.keras_dense(), plain("f", "DOUBLE", normal(45, 4)), {"dense_input": ["f0", "f1", "f2", "f3"]}),
+        Case(
+            "keras_dense",
+            cases.keras_dense(),
+            plain("f", "DOUBLE", normal(45, 4)),
+            {"dense_input": ["f0", "f1", "f2", "f3"]},
+        ),
         Case("keras_conv2d", cases.keras_conv2d(), [("image", "ARRAY<ARRAY<ARRAY<FLOAT>>>", normal(46, 4, 4, 1))]),
         Case(
             "keras_mixed",
@@ -235,7 +274,12 @@ def other_cases() -> list[Case]:
         Case("half_precision", cases.half_precision(), half, {"x": [name for name, *_ in half]}),
         Case("quantized", cases.quantized(), pixels, {"pixels": [name for name, *_ in pixels]}),
         Case("whole_numbers", cases.whole_numbers(), columns),
-        Case("booleans", cases.booleans(), [*flags, ("amount", "DOUBLE", normal(49))], {"flags": ["b0", "b1", "b2"], "amount": ["amount"]}),
+        Case(
+            "booleans",
+            cases.booleans(),
+            [*flags, ("amount", "DOUBLE", normal(49))],
+            {"flags": ["b0", "b1", "b2"], "amount": ["amount"]},
+        ),
         Case("opset_7", cases.opset_7(), six, {"x": [name for name, *_ in six]}),
         Case("opset_newest", cases.newest(opset), half, {"x": [name for name, *_ in half]}),
         Case("nan_maker", cases.nan_maker(), plain("x", "DOUBLE", normal(50, 2)), {"x": ["x0", "x1"]}),
@@ -266,7 +310,9 @@ def feeds(case: Case, onnx: onnxruntime.InferenceSession) -> list[dict[str, Any]
                 if value.ndim == 1 and len(tensor.shape) > 2:
                     value = value.reshape(tensor.shape[1:])
             else:
-                value = np.array([columns[name][1][row] for name in names], dtype=np.float64 if kind == np.float16 else None).astype(kind)
+                value = np.array(
+                    [columns[name][1][row] for name in names], dtype=np.float64 if kind == np.float16 else None
+                ).astype(kind)
                 value = value.reshape([]) if len(tensor.shape) == 1 else value
             out[row][tensor.name] = value
     return out
@@ -321,7 +367,10 @@ def shown(value: Any) -> Any:
 
 
 def one_value(values: list[Any]) -> bool:
-    return all(value.size == 1 and set(value.shape) <= {1} for value in values) and len({value.shape for value in values}) == 1
+    return (
+        all(value.size == 1 and set(value.shape) <= {1} for value in values)
+        and len({value.shape for value in values}) == 1
+    )
 
 
 def write(case: Case) -> int:

@@ -1,4 +1,4 @@
-"""The zoo's models that no converter made here: graphs as PyTorch's, Keras' (tf2onnx) and XGBoost's exporters write them.
+"""The zoo's models that no converter made here: graphs as PyTorch's, Keras' (tf2onnx), XGBoost's exporters write them.
 
 torch, tensorflow and xgboost are too heavy to install for tests; the shapes of their graphs are not. Weights are drawn
 from a seed.
@@ -105,7 +105,9 @@ def torch_recurrent(kind: str) -> ModelProto:
 def torch_conv1d() -> ModelProto:
     g = Graph("pytorch", 17, seed=4)
     g.input("signal", F, ["batch", 2, 12])
-    x = g.node("Conv", ["signal", g.weight("c.weight", 3, 2, 3), g.weight("c.bias", 3)], "c", kernel_shape=[3], pads=[1, 1])
+    x = g.node(
+        "Conv", ["signal", g.weight("c.weight", 3, 2, 3), g.weight("c.bias", 3)], "c", kernel_shape=[3], pads=[1, 1]
+    )
     x = g.node("Relu", [x], "r")
     x = g.node("GlobalAveragePool", [x], "pool")
     g.node("Flatten", [x], "features", axis=1)
@@ -225,7 +227,9 @@ def keras_conv2d() -> ModelProto:
     g = Graph("tf2onnx", 15, seed=10)
     g.input("image", F, ["unk__1", 4, 4, 1])
     x = g.node("Transpose", ["image"], "nchw", perm=[0, 3, 1, 2])
-    x = g.node("Conv", [x, g.weight("k", 2, 1, 3, 3), g.weight("kb", 2)], "conv", auto_pad="SAME_UPPER", kernel_shape=[3, 3])
+    x = g.node(
+        "Conv", [x, g.weight("k", 2, 1, 3, 3), g.weight("kb", 2)], "conv", auto_pad="SAME_UPPER", kernel_shape=[3, 3]
+    )
     x = g.node("Relu", [x], "relu")
     g.node("Transpose", [x], "map", perm=[0, 2, 3, 1])
     g.output("map", F, ["unk__2", 4, 4, 2])
@@ -253,7 +257,8 @@ def xgboost_binary() -> ModelProto:
     g.input("input", F, [None, 4])
     trees = 6
     nodes: dict[str, list[Any]] = {
-        key: [] for key in ("treeids", "nodeids", "featureids", "values", "hitrates", "modes", "truenodeids", "falsenodeids")
+        key: []
+        for key in ("treeids", "nodeids", "featureids", "values", "hitrates", "modes", "truenodeids", "falsenodeids")
     }
     nodes["missing_value_tracks_true"] = []
     leaves: dict[str, list[Any]] = {key: [] for key in ("treeids", "nodeids", "ids", "weights")}

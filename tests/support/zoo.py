@@ -42,7 +42,9 @@ class Model:
 
     def pipeline(self) -> dict[str, Any]:
         """A pipeline file that scores the rows, in the form of JSON, which is YAML."""
-        model = {"name": "m", "uri": str(self.path)} | ({"inputs": self.golden["inputs"]} if self.golden["inputs"] else {})
+        model = {"name": "m", "uri": str(self.path)} | (
+            {"inputs": self.golden["inputs"]} if self.golden["inputs"] else {}
+        )
         return {
             "name": "zoo",
             "input": {"schema": f"row_id INT, {self.ddl}"},
@@ -79,5 +81,6 @@ def like(value: Any, wanted: Any) -> Any:
 
 def models() -> list[Model]:
     return [
-        Model(path.with_suffix(".onnx"), json.loads(path.read_text(encoding="utf-8"))) for path in sorted(ZOO.glob("*.json"))
+        Model(path.with_suffix(".onnx"), json.loads(path.read_text(encoding="utf-8")))
+        for path in sorted(ZOO.glob("*.json"))
     ]

@@ -133,11 +133,9 @@ fn an_empty_sequence_rejects_its_row() {
 #[test]
 fn whole_numbers_are_never_changed_unseen() {
     let ints = |values: Vec<i64>| Arc::new(Int64Array::from(values)) as ArrayRef;
-    let batch = RecordBatch::try_from_iter([
-        ("x0", ints(vec![4, (1 << 24) + 1, 9])),
-        ("x1", ints(vec![9, 4, i64::MAX])),
-    ])
-    .unwrap();
+    let batch =
+        RecordBatch::try_from_iter([("x0", ints(vec![4, (1 << 24) + 1, 9])), ("x1", ints(vec![9, 4, i64::MAX]))])
+            .unwrap();
     let said = || Said { inputs: &[("x", &["x0", "x1"])], ..Said::default() };
     let strict = scorer("nan_maker", &batch, said()).unwrap();
     assert_eq!(
@@ -159,7 +157,8 @@ fn whole_numbers_are_never_changed_unseen() {
     let staged = scored("nan_maker", &batch, Said { allow_lossy: true, ..said() });
     assert_eq!(staged.kept.num_rows(), 3);
     // An integer of fewer bits never wraps, whatever the author says.
-    let pixels = RecordBatch::try_from_iter(["a", "b", "c", "d"].map(|name| (name, ints(vec![0, 255, 256, -1])))).unwrap();
+    let pixels =
+        RecordBatch::try_from_iter(["a", "b", "c", "d"].map(|name| (name, ints(vec![0, 255, 256, -1])))).unwrap();
     let staged = scored("quantized", &pixels, Said { allow_lossy: true, ..Said::default() });
     let messages = reasons(&staged);
     assert_eq!(
@@ -195,7 +194,9 @@ fn nulls_are_imputed_by_input() {
 
 #[test]
 fn nulls_in_arrays_are_imputed_too() {
-    let rows = || lists(vec![Some(vec![Some(1), None, Some(3), Some(4)]), None, Some(vec![Some(1), Some(7), Some(3), Some(4)])]);
+    let rows = || {
+        lists(vec![Some(vec![Some(1), None, Some(3), Some(4)]), None, Some(vec![Some(1), Some(7), Some(3), Some(4)])])
+    };
     let impute = Nulls::All(NullPolicy::Impute(Literal::Integer(7)));
     let staged = scored("lgbm_regression", &one("input", rows()), Said { nulls: impute, ..Said::default() });
     assert!(staged.rejected.is_empty());
@@ -205,17 +206,20 @@ fn nulls_in_arrays_are_imputed_too() {
     let of_sevens = scored("lgbm_regression", &one("input", all), Said::default());
     let wanted = of_sevens.kept.column_by_name("variable").unwrap().as_primitive::<Float32Type>().value(0);
     assert_eq!(values.value(1).to_bits(), wanted.to_bits());
+    let scorer_of_arrays = scorer("lgbm_regression", &one("input", rows()), Said::default()).unwrap();
+    assert_eq!(scorer_of_arrays.runs_in(), "Firesteel's tree kernel");
     // Where rows may have any length, a null can't become one.
     let impute = Nulls::All(NullPolicy::Impute(Literal::Integer(7)));
-    let error = scorer("torch_embedding", &one("input_ids", rows()), Said { nulls: impute, ..Said::default() }).unwrap_err();
+    let error =
+        scorer("torch_embedding", &one("input_ids", rows()), Said { nulls: impute, ..Said::default() }).unwrap_err();
     assert_eq!(error.condition, "MODEL_NULLS", "{error}");
 }
 
 #[test]
 fn results_that_are_nan_pass_become_null_or_reject_their_row() {
     let floats = |values: Vec<f64>| Arc::new(Float64Array::from(values)) as ArrayRef;
-    let batch =
-        RecordBatch::try_from_iter([("x0", floats(vec![4.0, -4.0, 9.0])), ("x1", floats(vec![1.0, 1.0, 1.0]))]).unwrap();
+    let batch = RecordBatch::try_from_iter([("x0", floats(vec![4.0, -4.0, 9.0])), ("x1", floats(vec![1.0, 1.0, 1.0]))])
+        .unwrap();
     let said = |nan: NanPolicy| Said { inputs: &[("x", &["x0", "x1"])], nan, ..Said::default() };
     let staged = scored("nan_maker", &batch, said(NanPolicy::Null));
     let roots = staged.kept.column_by_name("roots").unwrap().as_list::<i32>().values().clone();
@@ -231,7 +235,8 @@ fn results_that_are_nan_pass_become_null_or_reject_their_row() {
 #[test]
 fn selectors_of_arrays_and_of_lengths_that_vary() {
     let steps = |rows: &[usize]| {
-        let mut outer = arrow::array::ListBuilder::new(arrow::array::ListBuilder::new(arrow::array::Float64Builder::new()));
+        let mut outer =
+            arrow::array::ListBuilder::new(arrow::array::ListBuilder::new(arrow::array::Float64Builder::new()));
         for &row in rows {
             for _ in 0..row {
                 outer.values().append_value([Some(0.1), Some(0.2), Some(0.3)]);

@@ -8,9 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray};
 use arrow::compute::concat;
-use arrow::datatypes::{
-    DataType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-};
+use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type};
 use arrow::record_batch::RecordBatch;
 use firesteel_engine::decode::{DecodeOptions, Decoder};
 use firesteel_engine::model::{NanPolicy, Nulls, Outputs, Scorer, ScorerOptions, registry, runtime};

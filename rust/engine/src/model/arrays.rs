@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use arrow::array::UInt32Array;
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, Scalar, new_null_array};
 use arrow::compute::kernels::zip::zip;
 use arrow::compute::{concat, is_not_null, take};
-use arrow::array::UInt32Array;
 use arrow::error::ArrowError;
 
 use super::bind::{ArrayShape, Binding, OnNull, leaf};
@@ -54,9 +54,7 @@ impl Arrays {
             let found = match (&fault, column.is_null(row), &binding.nulls) {
                 (Some(_), ..) => Ok((0..0, Vec::new())),
                 (None, false, _) => reader.row(row),
-                (None, true, OnNull::Reject) => {
-                    Err((RejectCode::NullFeature, format!("column `{name}` is null")))
-                }
+                (None, true, OnNull::Reject) => Err((RejectCode::NullFeature, format!("column `{name}` is null"))),
                 (None, true, _) => Ok((filler.clone(), shape.inner.iter().copied().flatten().collect())),
             };
             let (range, dims) = found.unwrap_or_else(|found| {
@@ -75,7 +73,12 @@ impl Arrays {
     }
 
     /// Rows of zeros and empty texts, `length` long in each dimension that varies: for a trial.
-    pub(super) fn of_zeros(shape: &ArrayShape, column: &arrow::datatypes::DataType, rows: usize, length: usize) -> Self {
+    pub(super) fn of_zeros(
+        shape: &ArrayShape,
+        column: &arrow::datatypes::DataType,
+        rows: usize,
+        length: usize,
+    ) -> Self {
         let mut dims: Vec<usize> = shape.inner.iter().map(|dim| dim.unwrap_or(length)).collect();
         let mut width: usize = dims.iter().product();
         if shape.is_sequence {
@@ -159,7 +162,10 @@ impl Reader<'_> {
             let mut length = None;
             for at in range.clone() {
                 if list.is_null(at) {
-                    return Err((RejectCode::NullFeature, format!("column `{}` has an array in it that is null", self.name)));
+                    return Err((
+                        RejectCode::NullFeature,
+                        format!("column `{}` has an array in it that is null", self.name),
+                    ));
                 }
                 let found = list.value_length(at) as usize;
                 if *length.get_or_insert(found) != found {
@@ -193,7 +199,10 @@ impl Reader<'_> {
             let (range, dims) = match self.levels.len() {
                 1 => (element..element + 1, Vec::new()),
                 _ if self.levels[1].is_null(element) => {
-                    return Err((RejectCode::NullFeature, format!("column `{}` has an array in it that is null", self.name)));
+                    return Err((
+                        RejectCode::NullFeature,
+                        format!("column `{}` has an array in it that is null", self.name),
+                    ));
                 }
                 _ => self.array(element..element + 1, 1)?,
             };

@@ -84,6 +84,16 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// The plan of a model whose one input is an array of a fixed length, as if each element were a column of its own.
+    pub(super) fn unrolled(&self) -> Option<Self> {
+        let [binding] = self.bindings.as_slice() else { return None };
+        let array = binding.array.as_ref().filter(|array| array.inner.len() == 1)?;
+        let width = array.width()?;
+        let columns = (0..width).collect();
+        let unrolled = Binding { columns, tail: vec![width], array: None, ..binding.clone() };
+        Some(Self { bindings: vec![unrolled], rows: self.rows, casts: Vec::new() })
+    }
+
     /// The same, with nulls as the zeros that lie below them: for a trial.
     pub(super) fn without_nan(&self) -> Self {
         let mut plan = self.clone();
@@ -93,9 +103,9 @@ impl Plan {
 
     /// Whether rows may differ in their shapes.
     pub(super) fn is_ragged(&self) -> bool {
-        self.bindings.iter().any(|binding| {
-            binding.array.as_ref().is_some_and(|array| array.is_sequence || array.inner.contains(&None))
-        })
+        self.bindings
+            .iter()
+            .any(|binding| binding.array.as_ref().is_some_and(|array| array.is_sequence || array.inner.contains(&None)))
     }
 }
 
@@ -145,7 +155,9 @@ fn rows_at_a_time(options: &ScorerOptions<'_>, model: &OnnxModel) -> Result<Rows
     }
     match usize::try_from(rows) {
         Ok(rows @ 1..=MAX_FIXED_ROWS) => Ok(RowsAtATime::Exactly(rows)),
-        _ => Err(fault(format!("the model's input {first} takes {rows} rows at a time; 1 to {MAX_FIXED_ROWS} are taken"))),
+        _ => Err(fault(format!(
+            "the model's input {first} takes {rows} rows at a time; 1 to {MAX_FIXED_ROWS} are taken"
+        ))),
     }
 }
 
@@ -193,8 +205,11 @@ fn bind_one(
         let from = leaf(field.data_type()).1;
         if !cast::converts(from, element) {
             let (from, name) = (spark_type_name(field.data_type()), field.name());
-            return Err(fault(format!("column `{name}` is {from}, the model's input {input} takes {}", element.name()))
-                .with_hint(cast::advice(element)));
+            return Err(fault(format!(
+                "column `{name}` is {from}, the model's input {input} takes {}",
+                element.name()
+            ))
+            .with_hint(cast::advice(element)));
         }
         checks.push(cast::check(from, element, options.allow_lossy));
     }
@@ -242,7 +257,10 @@ fn tail(
         1 if known > 0 && given.is_multiple_of(known) => {
             Ok(inner.into_iter().map(|dim| dim.unwrap_or(given / known)).collect())
         }
-        1 => Err(format!("the model's input {input} takes a multiple of {known} columns, {given} are given: {}", listed())),
+        1 => Err(format!(
+            "the model's input {input} takes a multiple of {known} columns, {given} are given: {}",
+            listed()
+        )),
         // Where a row is a whole call, the first dimension is not the row's own.
         _ if rows == RowsAtATime::OneCall && known == given => {
             Ok(inner.into_iter().map(|dim| dim.unwrap_or(1)).collect())
@@ -263,7 +281,9 @@ fn array_shape(input: &TensorDescription, inner: Vec<Option<usize>>, field: &Fie
         let inner = if input.shape.is_empty() { vec![None; rank] } else { inner };
         if inner.len() != rank {
             let wanted = inner.len() + 1;
-            return Err(format!("column `{name}` is {kind}; the model's input {input} takes arrays {wanted} levels deep"));
+            return Err(format!(
+                "column `{name}` is {kind}; the model's input {input} takes arrays {wanted} levels deep"
+            ));
         }
         return Ok(ArrayShape { inner, depth, is_sequence: true });
     }

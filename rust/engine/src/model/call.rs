@@ -45,8 +45,7 @@ pub(super) fn run<'s>(
         let nan = matches!(binding.nulls, OnNull::Nan);
         match arrays {
             None => {
-                let columns: Vec<&ArrayRef> =
-                    binding.columns.iter().map(|&index| intake.batch.column(index)).collect();
+                let columns: Vec<&ArrayRef> = binding.columns.iter().map(|&index| intake.batch.column(index)).collect();
                 buffer.fill(&Source::Columns(&columns, rows.clone()), ran, nan)?;
             }
             Some(arrays) if binding.is_sequence() => {

@@ -101,7 +101,11 @@ pub(super) fn remark(from: &DataType, to: ElementType, allow_lossy: bool) -> Opt
 
 /// The rows in `range` whose value does not pass; nulls do.
 pub(super) fn misfits(column: &ArrayRef, check: Check, range: Range<usize>) -> Vec<usize> {
-    fn of<T: ArrowPrimitiveType<Native: Into<i64>>>(column: &ArrayRef, check: Check, range: Range<usize>) -> Vec<usize> {
+    fn of<T: ArrowPrimitiveType<Native: Into<i64>>>(
+        column: &ArrayRef,
+        check: Check,
+        range: Range<usize>,
+    ) -> Vec<usize> {
         let Some(array) = column.as_primitive_opt::<T>() else { return Vec::new() };
         let values = &array.values()[range.clone()];
         // Mostly all pass; only then is it worth asking which are null.
@@ -135,7 +139,8 @@ mod tests {
 
     #[test]
     fn a_value_passes_if_the_cast_there_and_back_keeps_it() {
-        let values = [0, 1, -1, 1 << 24, (1 << 24) + 1, (1 << 24) + 2, 1 << 53, (1 << 53) + 1, i64::MIN, i64::MAX, 3 << 61];
+        let values =
+            [0, 1, -1, 1 << 24, (1 << 24) + 1, (1 << 24) + 2, 1 << 53, (1 << 53) + 1, i64::MIN, i64::MAX, 3 << 61];
         let single = check(&DataType::Int64, ElementType::Float32, false).unwrap();
         let double = check(&DataType::Int64, ElementType::Float64, false).unwrap();
         let half = check(&DataType::Int64, ElementType::Float16, false).unwrap();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Decimal128Array, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array,
-    Int64Array, ListArray, StringArray,
+    ArrayRef, BooleanArray, Decimal128Array, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array,
+    ListArray, StringArray,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::nullif;
@@ -329,9 +329,9 @@ impl Collector {
             }
             Values::Bool(values) => Arc::new(BooleanArray::new(values.into(), absent)),
             Values::String(values) => match absent {
-                Some(valid) => {
-                    Arc::new(StringArray::from_iter(values.iter().zip(valid.iter()).map(|(text, valid)| valid.then_some(text))))
-                }
+                Some(valid) => Arc::new(StringArray::from_iter(
+                    values.iter().zip(valid.iter()).map(|(text, valid)| valid.then_some(text)),
+                )),
                 None => Arc::new(StringArray::from_iter_values(values)),
             },
         };

@@ -4,15 +4,18 @@
 //! stand together, because ONNX Runtime takes one shape at a time. The order within a shape is the batch's.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use arrow::array::{Array, UInt32Array};
+use arrow::array::{Array, ArrayRef, Float32Array, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use super::arrays::{Arrays, Fault, imputed};
 use super::bind::{OnNull, Plan};
 use super::cast::misfits;
+use super::convert::{Buffer, Source};
 use super::shown;
+use super::tensor::ElementType;
 use crate::error::StageError;
 use crate::stage::{RejectCode, RejectedRow};
 
@@ -131,6 +134,21 @@ impl Intake {
             self.origin = Some(good);
         }
         Ok(self)
+    }
+
+    /// The arrays of a model's one input as columns of floats, one for each element; `None` if they are columns already.
+    pub(super) fn unrolled(&self, nan_for_null: bool) -> Result<Option<RecordBatch>, StageError> {
+        let [Some(arrays)] = self.arrays.as_slice() else { return Ok(None) };
+        let rows = self.batch.num_rows();
+        let mut buffer = Buffer::new(ElementType::Float32);
+        buffer.fill(&Source::Ranges(&arrays.values, &arrays.ranges), rows, nan_for_null)?;
+        let Buffer::Float32(values) = buffer else { return Ok(None) };
+        let Some(width) = values.len().checked_div(rows).filter(|&width| width > 0) else { return Ok(None) };
+        let column = |at: usize| -> ArrayRef {
+            let of_rows: Vec<f32> = values.iter().skip(at).step_by(width).copied().collect();
+            Arc::new(Float32Array::from(of_rows))
+        };
+        Ok(Some(RecordBatch::try_from_iter((0..width).map(|at| (at.to_string(), column(at))))?))
     }
 
     /// Where a row was in the batch.

@@ -110,7 +110,11 @@ impl OnnxModel {
         let trees = Trees::read(&self.bytes).ok().flatten()?;
         let [input] = self.inputs.as_slice() else { return None };
         let features = input.width().or_else(|| trees.least_features())?;
-        if input.element != Some(ElementType::Float32) || input.is_sequence || input.shape.len() > 2 || !trees.takes(features) {
+        if input.element != Some(ElementType::Float32)
+            || input.is_sequence
+            || input.shape.len() > 2
+            || !trees.takes(features)
+        {
             return None;
         }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);

@@ -147,9 +147,10 @@ impl Scorer {
             fields.push(Arc::clone(&column.field));
         }
         let run = run_options(&selected).map_err(|error| SpecError::new("MODEL", options.path, error.to_string()))?;
+        let unrolled = || Kernel::new(&model, &plan.unrolled()?, &selected);
         Ok(Self {
             name: options.name.to_owned(),
-            kernel: Kernel::new(&model, &plan, &selected),
+            kernel: Kernel::new(&model, &plan, &selected).or_else(unrolled),
             model,
             input: Arc::clone(input),
             output: Arc::new(Schema::new_with_metadata(fields, input.metadata().clone())),
@@ -296,7 +297,8 @@ impl Scorer {
         }
         if let Some(kernel) = &mut self.kernel {
             let nan = self.plan.bindings.iter().any(|binding| matches!(binding.nulls, OnNull::Nan));
-            kernel.score(&intake.batch, nan, collectors)?;
+            let unrolled = intake.unrolled(nan)?;
+            kernel.score(unrolled.as_ref().unwrap_or(&intake.batch), nan, collectors)?;
             return Ok(failed);
         }
         let inference = |message: String| StageError::Inference { name: self.name.clone(), message };
@@ -315,7 +317,8 @@ impl Scorer {
                 while let Some(range) = pending.pop() {
                     match run(session, &self.plan, &mut self.buffers, intake, range.clone(), &self.run)? {
                         Ok(outputs) => {
-                            let ran = (self.plan.rows != RowsAtATime::OneCall).then(|| ran(self.plan.rows, range.len()));
+                            let ran =
+                                (self.plan.rows != RowsAtATime::OneCall).then(|| ran(self.plan.rows, range.len()));
                             let cut = Cut { rows: range.len(), ran };
                             for collector in collectors.iter_mut() {
                                 let value = outputs

@@ -47,7 +47,9 @@ pub(super) fn inputs(plan: &Plan, batch: &RecordBatch, row: usize) -> String {
 pub(super) fn misfit(name: &str, column: &ArrayRef, row: usize, input: &str, element: ElementType) -> String {
     let (value, kind) = (value(column, row), element.name());
     if element.is_float() {
-        format!("column `{name}` is {value}, which input {input} ({kind}) can't hold without rounding; allow_lossy: true rounds it")
+        format!(
+            "column `{name}` is {value}, which input {input} ({kind}) can't hold without rounding; allow_lossy: true rounds it"
+        )
     } else {
         format!("column `{name}` is {value}, which is out of the range of input {input} ({kind})")
     }

@@ -42,14 +42,20 @@ pub(super) fn trial(
                     let Some(dims) = dims else {
                         trialled.remove(&output);
                         if turn == 0 {
-                            notes.push(format!("output {output} does not have one entry per row and can't become a column"));
+                            notes.push(format!(
+                                "output {output} does not have one entry per row and can't become a column"
+                            ));
                         }
                         continue;
                     };
                     let fresh: Vec<Option<usize>> = dims.into_iter().map(Some).collect();
                     match trialled.get_mut(&output) {
                         Some(known) if known.len() == fresh.len() => {
-                            known.iter_mut().zip(&fresh).filter(|(known, fresh)| known != fresh).for_each(|(known, _)| *known = None);
+                            known
+                                .iter_mut()
+                                .zip(&fresh)
+                                .filter(|(known, fresh)| known != fresh)
+                                .for_each(|(known, _)| *known = None);
                         }
                         _ => {
                             trialled.insert(output, fresh);
@@ -60,8 +66,12 @@ pub(super) fn trial(
             Err(error) => {
                 let floats = plan.bindings.iter().all(|binding| binding.element.is_float());
                 if floats && !plan.is_ragged() {
-                    return Err(SpecError::new("MODEL_TRIAL", path, format!("the model fails on a row of zeros: {error}"))
-                        .with_hint("check that the columns are those that the model was trained with"));
+                    return Err(SpecError::new(
+                        "MODEL_TRIAL",
+                        path,
+                        format!("the model fails on a row of zeros: {error}"),
+                    )
+                    .with_hint("check that the columns are those that the model was trained with"));
                 }
                 notes.push(format!("a trial run on zeros and empty texts failed: {error}"));
                 return Ok(declared(model, plan));

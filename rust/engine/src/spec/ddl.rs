@@ -469,10 +469,7 @@ mod tests {
     #[test]
     fn arrays_nest() {
         let text = "x ARRAY<double> NOT NULL, y array<ARRAY<string>>, s STRUCT<e: ARRAY<DECIMAL(5,2)>>";
-        assert_eq!(
-            types(text),
-            ["x ARRAY<DOUBLE>", "y ARRAY<ARRAY<STRING>>", "s STRUCT<e: ARRAY<DECIMAL(5,2)>>"]
-        );
+        assert_eq!(types(text), ["x ARRAY<DOUBLE>", "y ARRAY<ARRAY<STRING>>", "s STRUCT<e: ARRAY<DECIMAL(5,2)>>"]);
     }
 
     #[test]

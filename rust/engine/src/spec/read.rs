@@ -20,8 +20,7 @@ pub(super) const PIPELINE_KEYS: [&str; 8] =
 pub(super) const INPUT_KEYS: [&str; 7] =
     ["format", "schema", "csv", "avro", "protobuf", "max_record_bytes", "max_depth"];
 pub(super) const CSV_KEYS: [&str; 5] = ["delimiter", "header", "quote", "escape", "null"];
-pub(super) const MODEL_KEYS: [&str; 8] =
-    ["name", "uri", "sha256", "inputs", "outputs", "nulls", "nan", "allow_lossy"];
+pub(super) const MODEL_KEYS: [&str; 8] = ["name", "uri", "sha256", "inputs", "outputs", "nulls", "nan", "allow_lossy"];
 pub(super) const CLEAN_KEYS: [&str; 3] = ["require", "check", "fill"];
 
 const FORMATS: [(&str, Format); 4] =

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float32Array, Float64Array, Int64Array, StringArray};
 use arrow::record_batch::RecordBatch;
-use firesteel_engine::model::{NanPolicy, NullPolicy, Nulls, OnnxModel, Outputs, Scorer, ScorerOptions, registry, runtime};
+use firesteel_engine::model::{
+    NanPolicy, NullPolicy, Nulls, OnnxModel, Outputs, Scorer, ScorerOptions, registry, runtime,
+};
 
 pub(crate) const FEATURES: usize = 16;
 const COUNTRIES: [&str; 4] = ["FR", "DE", "US", "JP"];

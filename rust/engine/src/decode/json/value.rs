@@ -165,7 +165,6 @@ fn array(list: &mut List, bytes: &[u8], at: usize, scratch: &mut Vec<u8>) -> Par
     }
 }
 
-
 /// NaN and the infinities, bare or in quotes.
 #[cold]
 #[inline(never)]
