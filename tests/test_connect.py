@@ -61,6 +61,12 @@ def test_a_wrong_file_is_refused_with_its_place_over_connect(answer: dict[str, A
     assert "models" in answer["refusal"]
 
 
+def test_explain_doctor_and_transform_work_over_connect(answer: dict[str, Any]) -> None:
+    assert answer["works"] is True
+    assert answer["explained"].startswith("Pipeline\n  pipeline  small\n")
+    assert answer["transformed"] == answer["columns"]
+
+
 def test_scalers_and_categories_are_fitted_over_connect(answer: dict[str, Any]) -> None:
     # x is 0.5, null and 2; y is -1, 3 and -2.
     assert answer["fitted"] == {

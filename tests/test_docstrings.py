@@ -20,6 +20,7 @@ from tests.support import small
 MODULES = [
     "firesteel",
     "firesteel._spark",
+    "firesteel.diagnosis",
     "firesteel.fitting",
     "firesteel.functions",
     "firesteel.pipeline",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from tests.support import kafka, native, places, streams
 from tests.support.native import stream
 from tests.support.windows.log import PIPELINE, values, write
 
+CHANGELOG = "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled"
 EVENTS = 2_000
 KEYS = 40
 
@@ -280,22 +282,34 @@ def test_what_sparks_store_knows_is_dumped_and_inspected(spark: SparkSession, sn
     )
     schema = SMALL.split("schema:")[1].splitlines()[0].strip()
     rows = firesteel.Pipeline.load(pipeline).transform(spark.readStream.schema(schema).json(str(log)))
-    query = (
-        rows.writeStream.format("noop")
-        .option("checkpointLocation", str(tmp_path / "checkpoint"))
-        .trigger(availableNow=True)
-        .start()
-    )
-    query.awaitTermination(120)
+    checkpoint = tmp_path / "checkpoint"
+    # A snapshot in place of a log of changes: that is what a store of some minutes has.
+    spark.conf.set(CHANGELOG, "false")
+    try:
+        writer = rows.writeStream.format("noop").option("checkpointLocation", str(checkpoint))
+        query = writer.trigger(availableNow=True).start()
+        query.awaitTermination(120)
+    finally:
+        spark.conf.set(CHANGELOG, "true")
     assert query.exception() is None
     # Three customers, and three places of a day.
-    assert firesteel.dump_state(spark, tmp_path / "checkpoint", out) == 6
+    assert firesteel.dump_state(spark, checkpoint, out) == 6
+    from_a_shell = subprocess.run(
+        [sys.executable, "-m", "firesteel", "dump-state", checkpoint, tmp_path / "again.jsonl", "--master", "local[1]"],
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+        cwd=places.ROOT / "python",
+    )
+    assert from_a_shell.returncode == 0, from_a_shell.stderr[-3000:]
+    assert sorted((tmp_path / "again.jsonl").read_text().splitlines()) == sorted(out.read_text().splitlines())
     for asked in (("--key", "customer=42"), ("--key", "place=ulm", "--key", "day=2026-03-01")):
         [ours] = json.loads(inspect(out, *asked, "--json"))
         [theirs] = json.loads(inspect(snapshot, *asked, "--json"))
         for found in (ours, theirs):
-            # Its own file, a block's number, and the clock: of a bucket in place of all keys.
-            for name in ("file", "block", "bytes", "last_seen", "seen_at"):
+            # Its own file, and the clock: of a bucket in place of all keys.
+            for name in ("file", "bytes", "last_seen", "seen_at"):
                 found.pop(name, None)
         assert ours == theirs
     assert "keys     3" in inspect(out)

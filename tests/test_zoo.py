@@ -22,7 +22,7 @@ from tests.support.places import CLI, required
 from tests.support.zoo import Model
 
 MODELS = zoo.models()
-ZOO = pytest.mark.parametrize("model", MODELS, ids=[model.path.stem for model in MODELS])
+ZOO = pytest.mark.parametrize("model", MODELS, ids=[model.name for model in MODELS])
 
 
 def test_the_zoo_has_every_kind() -> None:
@@ -41,21 +41,26 @@ def answers(rows: list[Any]) -> list[dict[str, Any]]:
     return [row["p"].asDict() for row in sorted(rows, key=lambda row: row["row_id"])]
 
 
-@ZOO
-def test_pyspark_and_sql_give_the_bits_of_onnxruntime(model: Model, spark: SparkSession) -> None:
-    df = frame(spark, model)
-    scored = df.select("row_id", firesteel.predict(model.path, *model.columns).alias("p"))
+def test_pyspark_and_sql_give_the_bits_of_onnxruntime(spark: SparkSession) -> None:
+    df = zoo.frame(spark, MODELS)
+    scored = df.select("row_id", *zoo.predictions(MODELS))
     proof.assert_native_plan(scored)
-    model.check(answers(scored.collect()), "PySpark")
+    rows = scored.collect()
+    for model in MODELS:
+        model.check(zoo.answers(rows, model), "PySpark")
     df.createOrReplaceTempView("zoo")
-    # Two rows at a time, and backwards: a row's answer does not hang on its neighbours.
+    # By position, two rows at a time, and backwards: a row's answer does not hang on its neighbours.
+    calls = (
+        f"firesteel_predict('{model.path}', {', '.join(map(model.place, model.columns))}) AS {model.name}"
+        for model in MODELS
+    )
     spark.conf.set("spark.firesteel.batchSize", "2")
     try:
-        call = f"firesteel_predict('{model.path}', {', '.join(model.columns)})"
-        rows = spark.sql(f"SELECT row_id, {call} AS p FROM zoo ORDER BY row_id DESC").collect()
+        rows = spark.sql(f"SELECT row_id, {', '.join(calls)} FROM zoo ORDER BY row_id DESC").collect()
     finally:
         spark.conf.unset("spark.firesteel.batchSize")
-    model.check(answers(rows), "SQL")
+    for model in MODELS:
+        model.check(zoo.answers(rows, model), "SQL")
 
 
 @ZOO
@@ -69,7 +74,7 @@ def test_the_command_line_gives_the_bits_of_onnxruntime(model: Model, tmp_path: 
     assert done.returncode == 0, done.stdout + done.stderr
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [row["row_id"] for row in rows] == list(range(len(model.rows)))
-    if model.path.stem == "nan_maker":
+    if model.name == "nan_maker":
         # JSON has no NaN.
         rows = [row | {"roots": [float("nan") if v is None else v for v in row["roots"]]} for row in rows]
     model.check(rows, "CLI")
@@ -80,12 +85,12 @@ def test_connect_gives_the_bits_of_onnxruntime(jar: Path, tmp_path: Path) -> Non
     got = drivers.answer_of("zoo_over_connect", folder=tmp_path, env={"FIRESTEEL_JAR": str(jar)})
     assert got["session"] == "pyspark.sql.connect.session.SparkSession"
     for model in MODELS:
-        assert got["models"][model.path.stem] == model.outputs, f"{model.path.stem} over Connect"
+        assert got["models"][model.name] == model.outputs, f"{model.name} over Connect"
 
 
 @pytest.mark.parametrize("name", ["sk_lr_zipmap_text", "torch_transformer", "torch_sequence", "keras_mixed"])
 def test_typed_columns_in_a_pipeline_give_the_same(name: str, spark: SparkSession, tmp_path: Path) -> None:
-    model = next(model for model in MODELS if model.path.stem == name)
+    model = next(model for model in MODELS if model.name == name)
     (tmp_path / "p.yaml").write_text(json.dumps(model.pipeline()), encoding="utf-8")
     scored = firesteel.Pipeline.load(tmp_path / "p.yaml").transform(frame(spark, model))
     proof.assert_native_plan(scored)
@@ -96,7 +101,7 @@ def test_typed_columns_in_a_pipeline_give_the_same(name: str, spark: SparkSessio
 def test_ml_vectors_are_taken_dense_and_sparse(spark: SparkSession) -> None:
     from pyspark.ml.linalg import Vectors
 
-    model = next(model for model in MODELS if model.path.stem == "lgbm_three")
+    model = next(model for model in MODELS if model.name == "lgbm_three")
     rows = [
         (number, Vectors.dense(values) if number % 2 else Vectors.sparse(4, list(enumerate(values))))
         for number, values in model.rows
@@ -116,7 +121,7 @@ def test_ml_vectors_are_taken_dense_and_sparse(spark: SparkSession) -> None:
 def test_results_keep_their_types(spark: SparkSession) -> None:
     kinds: dict[str, str] = {}
     for name in ("whole_numbers", "half_precision", "torch_transformer", "sk_lr_zipmap_text", "booleans"):
-        model = next(model for model in MODELS if model.path.stem == name)
+        model = next(model for model in MODELS if model.name == name)
         schema = frame(spark, model).select(firesteel.predict(model.path, *model.columns).alias("p")).schema
         struct = schema["p"].dataType
         assert isinstance(struct, StructType)
@@ -141,7 +146,7 @@ def test_results_keep_their_types(spark: SparkSession) -> None:
 
 
 def test_null_arrays_and_empty_batches(spark: SparkSession) -> None:
-    model = next(model for model in MODELS if model.path.stem == "torch_embedding")
+    model = next(model for model in MODELS if model.name == "torch_embedding")
     df = spark.createDataFrame([(1, [1, 2]), (2, None), (3, [1, None]), (4, [2])], "row_id INT, input_ids ARRAY<INT>")
     call = firesteel.predict(model.path, "input_ids").alias("p")
     got = {row.row_id: row.p for row in df.select("row_id", call).collect()}

@@ -17,6 +17,7 @@ from firesteel._parity import Parity, Way, parity
 from firesteel._spark import configure, find_jar
 from firesteel._state import dump_state
 from firesteel._version import __version__
+from firesteel.diagnosis import Diagnosis, Finding, doctor, explain
 from firesteel.errors import (
     FiresteelError,
     FitError,
@@ -28,15 +29,18 @@ from firesteel.errors import (
 from firesteel.fitting import fit_one_hot, fit_scalers
 from firesteel.functions import accepted, predict, rejected
 from firesteel.pipeline import Pipeline
-from firesteel.spec import Avro, Check, Fill, Model, PipelineSpec, Protobuf, Registry, Require
+from firesteel.spec import Avro, Check, Fill, Impute, Model, PipelineSpec, Protobuf, Registry, Require
 from firesteel.training import TrainingSet
 
 __all__ = [
     "Avro",
     "Check",
+    "Diagnosis",
     "Fill",
+    "Finding",
     "FiresteelError",
     "FitError",
+    "Impute",
     "JarNotFoundError",
     "Model",
     "NotInstalledError",
@@ -53,7 +57,9 @@ __all__ = [
     "__version__",
     "accepted",
     "configure",
+    "doctor",
     "dump_state",
+    "explain",
     "find_jar",
     "fit_one_hot",
     "fit_scalers",

@@ -1,8 +1,8 @@
 """Finds the jar, configures a session, and is, with ``training``, the one place that may touch ``_jvm``.
 
-``_jvm`` is used for four things that no public API gives: the jar's version on the driver's class path, the SQL
-metrics of an executed plan, pipelines with windows, whose rows move between their parts, and training sets. They exist
-on classic sessions only.
+``_jvm`` is used for five things that no public API gives: the jar's version on the driver's class path, the SQL
+metrics of an executed plan, what Firesteel does in a plan, pipelines with windows, whose rows move between their parts,
+and training sets. They exist on classic sessions only.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from firesteel.errors import JarNotFoundError, VersionMismatchError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.streaming.query import StreamingQuery
 
 __all__ = ["EXTENSIONS", "JAR_NAME", "configure", "find_jar"]
 
@@ -209,3 +210,22 @@ def transformed_in_parts(df: DataFrame, path: str) -> DataFrame:
     session = df.sparkSession
     pipeline = session._jvm.io.firesteel.spark.Pipeline.load(path)  # type: ignore[union-attr]
     return type(df)(pipeline.transform(df._jdf), session)
+
+
+def explained_frame(df: DataFrame) -> str:
+    """Tell what Firesteel does in a DataFrame's plan, see :func:`firesteel.explain`."""
+    if not is_classic(df.sparkSession):
+        raise TypeError("NOT_OVER_CONNECT: over Spark Connect only a pipeline file can be explained")
+    text: str = df.sparkSession._jvm.io.firesteel.spark.explain.Explain.frame(df._jdf)  # type: ignore[union-attr]
+    return text
+
+
+def explained_query(query: StreamingQuery) -> str:
+    """Tell what Firesteel does in a streaming query's last micro-batch."""
+    from pyspark.sql import SparkSession
+
+    session = SparkSession.getActiveSession()
+    if not is_classic(query) or session is None or not hasattr(session, "_jsparkSession"):
+        raise TypeError("NOT_OVER_CONNECT: over Spark Connect only a pipeline file can be explained")
+    text: str = session._jvm.io.firesteel.spark.explain.Explain.query(query._jsq)  # type: ignore[union-attr]
+    return text

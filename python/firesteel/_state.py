@@ -46,6 +46,9 @@ def dump_state(spark: SparkSession, checkpoint: str | Path, out: str | Path) -> 
     >>> firesteel.dump_state(spark, "/checkpoints/fraud", "state.jsonl")
     4987
     """
+    # Reading a store reports to a coordinator that only streams start: without it, a session that has never run one
+    # can't read a store of which Spark has written a snapshot. To ask for the streams is enough.
+    _ = spark.streams
     operators = _operators(spark, str(checkpoint))
     if not operators:
         message = (
@@ -69,7 +72,7 @@ def dump_state(spark: SparkSession, checkpoint: str | Path, out: str | Path) -> 
 
 
 def _operators(spark: SparkSession, checkpoint: str) -> list[int]:
-    """Numbers of the operators that are window blocks."""
+    """Numbers of the operators that are window blocks, in the file's order: Spark counts them from a plan's end."""
     try:
         found = spark.read.format("state-metadata").load(checkpoint).collect()
     except Exception as error:
@@ -81,7 +84,7 @@ def _operators(spark: SparkSession, checkpoint: str) -> list[int]:
         names = {state["stateName"] for state in properties.get("stateVariables", [])}
         if {_HISTORIES, _BOOK} <= names:
             blocks.add(int(row["operatorId"]))
-    return sorted(blocks)
+    return sorted(blocks, reverse=True)
 
 
 def _read(spark: SparkSession, checkpoint: str | Path, operator: int, state: str) -> Any:

@@ -47,6 +47,11 @@ print(
             "places": [(row.topic, row.partition, row.offset) for row in firesteel.rejected(typed).collect()],
             "plan": notebook.plan(scored),
             "refusal": refusal,
+            "works": firesteel.doctor(spark).works,
+            "explained": firesteel.explain(pipeline, spark),
+            "transformed": spark.sql(
+                "SELECT r.* FROM (SELECT firesteel_transform('" + pipeline + "', struct(*)) AS r FROM {df})", df=df
+            ).columns,
             "no_metrics": no_metrics,
             "fitted": {kind: firesteel.fit_scalers(df, ["x", "y"], kind) for kind in ("standard", "minmax", "robust")},
             "one_hot": firesteel.fit_one_hot(df, ["id"], most=2),

@@ -15,13 +15,13 @@ from tests.support import zoo
 
 builder = SparkSession.builder.remote("local[2]").config("spark.ui.enabled", "false")
 spark = firesteel.configure(builder).getOrCreate()
+everything = zoo.models()
+rows = zoo.frame(spark, everything).select("row_id", *zoo.predictions(everything)).collect()
 models = {}
-for model in zoo.models():
-    df = spark.createDataFrame(model.rows, f"row_id INT, {model.ddl}")
-    scored = df.select("row_id", firesteel.predict(model.path, *model.columns).alias("p"))
-    rows = [row.p.asDict() for row in sorted(scored.collect(), key=lambda row: row.row_id)]
-    models[model.path.stem] = {
-        name: [zoo.like(row[name], one) for row, one in zip(rows, wanted, strict=True)]
+for model in everything:
+    answers = zoo.answers(rows, model)
+    models[model.name] = {
+        name: [zoo.like(answer[name], one) for answer, one in zip(answers, wanted, strict=True)]
         for name, wanted in model.outputs.items()
     }
 print(json.dumps({"session": f"{type(spark).__module__}.{type(spark).__name__}", "models": models}))

@@ -106,9 +106,7 @@ def open_transaction(
 
 
 @contextlib.contextmanager
-def _transaction(
-    bootstrap: str, transactional_id: str | None = None, timeout_ms: int = 60_000
-) -> Iterator[Producer]:
+def _transaction(bootstrap: str, transactional_id: str | None = None, timeout_ms: int = 60_000) -> Iterator[Producer]:
     producer = Producer(
         {
             "bootstrap.servers": bootstrap,

@@ -7,9 +7,14 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from pyspark.sql import Column, DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
+
+import firesteel
 from tests.support.places import TEST_MODELS
 
 ZOO = TEST_MODELS / "zoo"
@@ -21,6 +26,14 @@ class Model:
 
     path: Path
     golden: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    def place(self, column: str) -> str:
+        """Where one of its columns stands in `frame`."""
+        return f"{self.name}__{column}"
 
     @property
     def columns(self) -> list[str]:
@@ -54,12 +67,12 @@ class Model:
 
     def check(self, answers: Sequence[dict[str, Any]], where: str) -> None:
         """Fail unless all answers, by row number, have the golden bits."""
-        assert len(answers) == len(self.golden["rows"]), f"{self.path.stem} {where}: {len(answers)} rows"
+        assert len(answers) == len(self.golden["rows"]), f"{self.name} {where}: {len(answers)} rows"
         for name, wanted in self.outputs.items():
             got = [like(answer[name], one) for answer, one in zip(answers, wanted, strict=True)]
             differs = [i for i, (a, b) in enumerate(zip(got, wanted, strict=True)) if a != b]
             assert not differs, (
-                f"{self.path.stem} {where}: output {name} differs in rows {differs[:5]}: "
+                f"{self.name} {where}: output {name} differs in rows {differs[:5]}: "
                 f"got {got[differs[0]]}, want {wanted[differs[0]]}"
             )
 
@@ -77,6 +90,31 @@ def like(value: Any, wanted: Any) -> Any:
     if isinstance(value, float) or (isinstance(value, int) and isinstance(wanted, str) and not isinstance(value, bool)):
         return struct.pack(">d" if len(wanted) == 16 else ">f", value).hex()
     return int(value) if isinstance(value, Decimal) else value
+
+
+def frame(spark: SparkSession, models: Sequence[Model]) -> DataFrame:
+    """All models' rows side by side, in one partition: their columns with the model's name in front."""
+    assert len({len(model.rows) for model in models}) == 1
+    rows = [
+        (number, *chain(*cells)) for number, cells in enumerate(zip(*(m.golden["rows"] for m in models), strict=True))
+    ]
+    columns = (f"{model.place(c['name'])} {c['type']}" for model in models for c in model.golden["columns"])
+    return spark.createDataFrame(rows, f"row_id INT, {', '.join(columns)}").coalesce(1)
+
+
+def predictions(models: Sequence[Model]) -> list[Column]:
+    """A column of each model's name: its score of the rows of `frame`, the inputs under their own names."""
+    return [
+        firesteel.predict(model.path, *(F.col(model.place(name)).alias(name) for name in model.columns)).alias(
+            model.name
+        )
+        for model in models
+    ]
+
+
+def answers(rows: list[Row], model: Model) -> list[dict[str, Any]]:
+    """A model's scores in the order of the rows."""
+    return [row[model.name].asDict() for row in sorted(rows, key=lambda row: row["row_id"])]
 
 
 def models() -> list[Model]:

@@ -29,6 +29,12 @@ pub(crate) enum CliError {
     /// What should be the same is not.
     #[error("{0}")]
     Different(String),
+    /// This machine can't run Firesteel.
+    #[error("{0} of the findings above must be mended before Firesteel works here")]
+    Unfit(usize),
+    /// A model store, a version or an alias is not as asked for; the message says its condition.
+    #[error("{0}")]
+    Store(String),
     /// The broker refused something or could not be reached.
     #[error("Kafka: {0}")]
     Kafka(String),
@@ -50,8 +56,13 @@ impl CliError {
     /// Exit status of the process: 2 for what the user typed or wrote, 1 for what happened to a run.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Pipeline(_) => 2,
-            Self::File { .. } | Self::Content { .. } | Self::Different(_) | Self::Kafka(_) | Self::Engine(_) => 1,
+            Self::Usage(_) | Self::Pipeline(_) | Self::Store(_) => 2,
+            Self::File { .. }
+            | Self::Content { .. }
+            | Self::Different(_)
+            | Self::Unfit(_)
+            | Self::Kafka(_)
+            | Self::Engine(_) => 1,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! One file per command; each parses its own options and returns a [`error::CliError`] whose text is the whole
 //! message. Results go to standard output, progress and errors to standard error.
 
+mod doctor;
 mod error;
 mod loadgen;
 mod logging;
@@ -12,6 +13,7 @@ mod records;
 mod schema;
 mod score;
 mod state;
+mod store;
 mod validate;
 
 use std::process::ExitCode;
@@ -32,6 +34,11 @@ enum Command {
     Score(score::ScoreArgs),
     /// Show that a log gives the same bytes in one pass, in micro-batches of any size and over restarts
     Parity(parity::ParityArgs),
+    /// Look whether this machine can run Firesteel, and what to mend if not
+    Doctor(doctor::DoctorArgs),
+    /// Add, move and roll back versions of models
+    #[command(subcommand)]
+    Model(store::ModelCommand),
     /// Look into the state of windows
     #[command(subcommand)]
     State(state::StateCommand),
@@ -47,6 +54,8 @@ fn main() -> ExitCode {
         Command::Schema => schema::run(),
         Command::Score(args) => score::run(&args),
         Command::Parity(args) => parity::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Model(command) => store::run(&command),
         Command::State(command) => state::run(&command),
         Command::Loadgen(command) => loadgen::run(&command),
     };

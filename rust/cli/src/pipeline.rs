@@ -10,7 +10,7 @@ use firesteel_engine::{
     spec::PipelineSpec,
 };
 
-use crate::error::CliError;
+use crate::{error::CliError, store};
 
 /// Options of every command that loads a pipeline.
 #[derive(Debug, clap::Args)]
@@ -50,14 +50,14 @@ impl RuntimeArgs {
         let yaml = std::fs::read_to_string(pipeline).map_err(CliError::file(pipeline))?;
         let spec = PipelineSpec::from_yaml(&yaml, &file)?;
         if !spec.models.is_empty() {
-            runtime::init(&self.onnxruntime_library()?)?;
+            self.start()?;
         }
         let folder = pipeline.parent().unwrap_or(Path::new(""));
         let mut found = Vec::with_capacity(spec.models.len() + 1);
         let mut faults = Vec::new();
         for (position, model) in spec.models.iter().enumerate() {
             let file = folder.join(&model.uri);
-            match load(&file) {
+            match load(folder, &model.uri) {
                 Ok(sha256) => found.push(sha256),
                 Err(message) => faults.push(unreadable_file(&spec, position, &message, &beside(&file, ".onnx"))),
             }
@@ -77,6 +77,11 @@ impl RuntimeArgs {
             return Err(SpecErrors(faults).into());
         }
         Ok(prepare_pipeline(&yaml, &file, &found, InputMode::Bytes)?)
+    }
+
+    /// Starts ONNX Runtime, as every command that loads models must.
+    pub(crate) fn start(&self) -> Result<(), CliError> {
+        Ok(runtime::init(&self.onnxruntime_library()?)?)
     }
 
     fn onnxruntime_library(&self) -> Result<PathBuf, CliError> {
@@ -100,9 +105,10 @@ fn beside(file: &Path, suffix: &str) -> Vec<String> {
     names.filter(|name| name.ends_with(suffix)).collect()
 }
 
-/// Loads one model; gives its hash.
-fn load(file: &Path) -> Result<String, String> {
-    let bytes = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    let model = registry::load(&bytes).map_err(|error| format!("{}: {error}", file.display()))?;
-    Ok(model.sha256().to_owned())
+/// Loads one model; gives its hash, and its version if it has one, as [`prepare_pipeline`] wants them.
+fn load(folder: &Path, uri: &str) -> Result<String, String> {
+    let (bytes, version) = store::found(folder, uri).map_err(|error| error.to_string())?;
+    let model = registry::load(&bytes).map_err(|error| format!("{}: {error}", folder.join(uri).display()))?;
+    let version = version.map_or_else(String::new, |version| format!("@{version}"));
+    Ok(format!("{}{version}", model.sha256()))
 }

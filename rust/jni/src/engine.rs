@@ -9,6 +9,7 @@ use std::{fs, panic, thread};
 
 use arrow::record_batch::RecordBatch;
 use firesteel_engine::error::{SpecErrors, StageError};
+use firesteel_engine::machine;
 use firesteel_engine::model::{TensorDescription, registry, runtime};
 use firesteel_engine::pipeline::{self, Argument, Compiled, InputMode, Prepared, RunnerLease};
 use firesteel_engine::spec::PipelineSpec;
@@ -44,6 +45,11 @@ pub(crate) fn init(onnx_runtime: &Path) -> Result<(), BridgeError> {
         Ok(result) => Ok(result?),
         Err(panicked) => panic::resume_unwind(panicked),
     }
+}
+
+/// What the engine sees of this machine, as JSON.
+pub(crate) fn machine() -> Result<String, BridgeError> {
+    serde_json::to_string(&machine::look()).map_err(|e| internal(e.to_string()))
 }
 
 /// Loads a model unless it is loaded; gives its sha256.

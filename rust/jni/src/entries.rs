@@ -2,7 +2,7 @@
 //!
 //! | entry | borrows | gives away | freed by |
 //! |---|---|---|---|
-//! | `init`, `modelLoad`, `prepare…` | its arguments, for the call | a string | the JVM's collector |
+//! | `init`, `machine`, `modelLoad`, `prepare…` | its arguments, for the call | a string | the JVM's collector |
 //! | `open`, `selfTestSum`, `selfTestSlow` | its arguments, for the call | a handle | `close` |
 //! | `process` | the input's memory, until its flag is set | what the output struct holds | the next `process`, `release` |
 //! | `metrics`, `cancel` | – | – | – |
@@ -35,6 +35,7 @@ macro_rules! entry {
 }
 
 entry!(fn init(onnx_runtime: JString, log_level: jint) -> JString);
+entry!(fn machine() -> JString);
 entry!(fn model_load(model: jbyte[]) -> JString);
 entry!(fn model_contains(sha256: JString) -> jboolean);
 entry!(fn model_describe(sha256: JString) -> JString);
@@ -78,6 +79,10 @@ fn init<'local>(
     logging::install(log_level);
     engine::init(Path::new(&text(env, &onnx_runtime)?))?;
     Ok(env.new_string(env!("CARGO_PKG_VERSION"))?)
+}
+
+fn machine<'local>(env: &mut Env<'local>, _: JClass<'local>) -> Entry<JString<'local>> {
+    Ok(env.new_string(engine::machine()?)?)
 }
 
 fn model_load<'local>(env: &mut Env<'local>, _: JClass<'local>, model: JByteArray<'local>) -> Entry<JString<'local>> {

@@ -67,12 +67,19 @@ impl Kernel {
         for start in (0..batch.num_rows()).step_by(PASS_ROWS) {
             let range = start..batch.num_rows().min(start + PASS_ROWS);
             let count = range.len();
-            let (slots, stride) = self
-                .rows
-                .reset(count, columns.len())
-                .ok_or_else(|| gone(format!("{} columns are more than the kernel takes", columns.len())))?;
-            fill_floats(slots, stride, &columns, range, nan_for_null)?;
-            trees.score(&self.rows, &mut self.scored);
+            let features = trees
+                .room(&mut self.rows, count)
+                .filter(|&features| features <= columns.len())
+                .ok_or_else(|| gone(format!("{} columns are not what the kernel takes", columns.len())))?;
+            let columns = &columns[..features];
+            for (slots, column) in self.rows.tall().zip(columns) {
+                fill_floats(slots, 1, &[column], range.clone(), nan_for_null)?;
+            }
+            let (slots, stride) = self.rows.wide();
+            if !slots.is_empty() {
+                fill_floats(slots, stride, columns, range, nan_for_null)?;
+            }
+            trees.score(&mut self.rows, &mut self.scored);
             for collector in collectors.iter_mut() {
                 let (data, width) = match trees.role(collector.output()) {
                     Some(Role::Scores) => (Data::Float32(&self.scored.scores), trees.width()),

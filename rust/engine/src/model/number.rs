@@ -66,17 +66,30 @@ impl Number for f16 {
     }
 
     fn of_whole(value: i64) -> Self {
-        Self::from_f64_const(value as f64)
+        // Beyond 2^53, where a double would round, all are infinite.
+        Self::of_double(value as f64)
     }
 
     fn of_single(value: f32) -> Self {
         Self::from_f32_const(value)
     }
 
-    /// Not `from_f64`: on processors with their own conversion it goes through 32 bits and rounds twice.
+    /// Not `from_f64`, which rounds twice on some processors and drops the lower half of the bits on others.
     fn of_double(value: f64) -> Self {
-        Self::from_f64_const(value)
+        Self::from_f32_const(to_odd(value))
     }
+}
+
+/// The 32-bit float for which another rounding, to few bits, gives what rounding once would: cut off, and the last bit
+/// set if anything was lost (round to odd; Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", 2008).
+fn to_odd(value: f64) -> f32 {
+    let nearest = value as f32;
+    let back = f64::from(nearest);
+    if back == value || value.is_nan() {
+        return nearest;
+    }
+    let cut = nearest.to_bits() - u32::from(back.abs() > value.abs());
+    f32::from_bits(cut | 1)
 }
 
 /// Only booleans become booleans; the others are for the trait.
@@ -111,6 +124,18 @@ mod tests {
         assert_eq!(f16::of_double(value).to_bits(), 0x3c01);
         assert_eq!(f16::of_double(1.0 + 2f64.powi(-11)).to_bits(), 0x3c00);
         assert_eq!(f16::of_double(65520.0), f16::INFINITY);
+        assert_eq!(f16::of_double(65520.0 - 1e-9), f16::MAX);
+        assert_eq!(f16::of_double(-1e300), f16::NEG_INFINITY);
+        assert!(f16::of_double(f64::NAN).is_nan());
+        // Beside every middle of two neighbours, the subnormal ones too.
+        for bits in 0..f16::MAX.to_bits() {
+            let (below, above) = (f16::from_bits(bits), f16::from_bits(bits + 1));
+            let middle = f64::midpoint(below.to_f64(), above.to_f64());
+            assert_eq!(f16::of_double(middle.next_down()), below);
+            assert_eq!(f16::of_double(middle.next_up()), above);
+            assert_eq!(f16::of_double(-middle).to_bits(), 0x8000 | (bits + bits % 2));
+            assert_eq!(f16::of_double(below.to_f64()), below);
+        }
         assert_eq!(f16::of_whole(2048).to_f64(), 2048.0);
     }
 }

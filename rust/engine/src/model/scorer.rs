@@ -80,6 +80,8 @@ pub struct Scorer {
     nan: NanPolicy,
     /// Our own way to score, if there is one for this model and these columns; else ONNX Runtime's.
     kernel: Option<Kernel>,
+    /// Whether there would be one, and the author wants ONNX Runtime.
+    kernel_refused: bool,
     run: RunOptions<HasSelectedOutputs>,
     /// One per input, reused.
     buffers: Vec<Buffer>,
@@ -151,6 +153,7 @@ impl Scorer {
         Ok(Self {
             name: options.name.to_owned(),
             kernel: Kernel::new(&model, &plan, &selected).or_else(unrolled),
+            kernel_refused: false,
             model,
             input: Arc::clone(input),
             output: Arc::new(Schema::new_with_metadata(fields, input.metadata().clone())),
@@ -162,6 +165,12 @@ impl Scorer {
             notes,
             complained: false,
         })
+    }
+
+    /// Scores in ONNX Runtime even if there is a kernel of our own for the model.
+    pub fn without_kernel(mut self) -> Self {
+        self.kernel_refused = self.kernel.take().is_some();
+        self
     }
 
     /// Ready for another task, as if just made.
@@ -186,7 +195,11 @@ impl Scorer {
 
     /// What computes the scores, for the plan.
     pub fn runs_in(&self) -> &'static str {
-        if self.kernel.is_some() { "Firesteel's tree kernel" } else { "ONNX Runtime" }
+        match (&self.kernel, self.kernel_refused) {
+            (Some(_), _) => "Firesteel's tree kernel",
+            (None, true) => "ONNX Runtime, as `kernel: onnxruntime` says",
+            (None, false) => "ONNX Runtime",
+        }
     }
 
     /// Further facts for the plan.

@@ -20,6 +20,7 @@ mod rejected;
 mod runner;
 mod shown;
 mod stages;
+mod stamp;
 mod waiting;
 
 pub use arrival::Order;

@@ -5,6 +5,7 @@ use super::call::{Argument, Call, InputMode, Prepared, PreparedParts, PreparedWi
 use super::compile::Compiled;
 use super::describe::ddl;
 use super::parts::Part;
+use super::stamp;
 use crate::error::{SpecError, SpecErrors};
 use crate::spec::{PipelineSpec, WindowSpec, names};
 
@@ -31,8 +32,8 @@ pub fn unreadable_file(spec: &PipelineSpec, position: usize, message: &str, ther
 }
 
 /// Checks a pipeline file whose models are loaded in this process. `found` has what the driver found for the files that
-/// the pipeline file names: one hash per model, in file order, then the content of each of
-/// [`crate::spec::InputSpec::files`] in base64.
+/// the pipeline file names: for each model, in file order, its hash, with `@` and the version behind it if it comes from
+/// a store and has one; then the content of each of [`crate::spec::InputSpec::files`] in base64.
 ///
 /// # Errors
 /// Every fault found, with file, line and column.
@@ -84,15 +85,21 @@ impl Checked {
             return Err(SpecError::new("INTERNAL", "models", message).into());
         };
         super::input::complete(&mut spec, files)?;
-        for (position, (model, loaded)) in spec.models.iter_mut().zip(sha256).enumerate() {
+        for (position, (model, found)) in spec.models.iter_mut().zip(sha256).enumerate() {
+            let (loaded, version) = match found.split_once('@') {
+                Some((sha256, version)) => (sha256, version.parse().ok()),
+                None => (found.as_str(), None),
+            };
+            model.version = version;
             if let Some(wanted) = model.sha256.as_deref().filter(|wanted| !wanted.eq_ignore_ascii_case(loaded)) {
                 let message = format!("{} has sha256 {loaded}, the file wants {wanted}", model.uri);
                 let fault = SpecError::new("WRONG_MODEL", format!("models[{position}].sha256"), message)
                     .with_hint("the model was replaced: check it, then write its hash or leave the key out");
                 return Err(spec.locate(fault).into());
             }
-            model.sha256 = Some(loaded.clone());
+            model.sha256 = Some(loaded.to_owned());
         }
+        stamp::show(&mut spec);
         let json = spec.to_json();
         Ok(Self { spec, json, mode })
     }

@@ -19,13 +19,14 @@ use super::parts::{self, Earlier, Part};
 use super::rejected::{self, RejectedColumn, rejected_field};
 use super::runner::{StageTimes, check};
 use super::shown::{Shown, origin_fields, output, passed_on};
+use super::stamp::Stamps;
 use super::waiting;
 use crate::clean::{Clean, without_marks};
 use crate::decode::Decoder;
 use crate::error::{SpecError, SpecErrors, StageError};
 use crate::features::{Features, around_windows};
 use crate::model::{Outputs, Scorer, ScorerOptions, registry};
-use crate::spec::{CleanRule, NOT_NULL_KEY, OrderSpec, PipelineSpec, WindowSpec};
+use crate::spec::{CleanRule, KernelChoice, NOT_NULL_KEY, OrderSpec, PipelineSpec, WindowSpec};
 use crate::state::{self, Windows};
 
 /// A pipeline's stages, or those of a part of it, for one task.
@@ -46,6 +47,8 @@ pub struct PipelineRunner {
     /// Features that use the windows' columns.
     behind: Features,
     models: Vec<Scorer>,
+    /// Which versions of them these are.
+    stamps: Stamps,
     /// Result columns: position in the last stage's batch, or a column of the input as it came.
     columns: Vec<Shown>,
     pub(super) output: SchemaRef,
@@ -94,6 +97,7 @@ impl PipelineRunner {
             windows: Windows::try_new(&[], &front)?,
             behind: Features::try_new(&IndexMap::new(), &front)?,
             models: Vec::new(),
+            stamps: Stamps::default(),
             columns: Vec::new(),
             output: Arc::clone(&front),
             rejected: RejectedColumn::default(),
@@ -143,7 +147,8 @@ impl PipelineRunner {
             schema = Arc::clone(scorer.output_schema());
             runner.models.push(scorer);
         }
-        (runner.columns, runner.output) = output(spec, &schema)?;
+        runner.stamps = Stamps::new(spec, &schema);
+        (runner.columns, runner.output) = output(spec, runner.stamps.schema().unwrap_or(&schema))?;
         Ok(runner)
     }
 
@@ -263,6 +268,7 @@ impl PipelineRunner {
             self.times.inference += took;
             batch = ledger.enter("model", staged?)?;
         }
+        batch = self.stamps.add(batch)?;
         ledger.close()?;
         self.times.rows += input.num_rows() as u64;
         self.times.batches += 1;
@@ -351,9 +357,10 @@ impl PipelineRunner {
         }
         for (model, scorer) in spec.models.iter().zip(&self.models) {
             let sha256 = model.sha256.as_deref().unwrap_or_default();
+            let version = model.version.map_or_else(String::new, |version| format!("version {version}, "));
             plan.stage(
                 "model",
-                &format!("{} from {} (sha256 {})", model.name, model.uri, &sha256[..sha256.len().min(12)]),
+                &format!("{} from {} ({version}sha256 {})", model.name, model.uri, &sha256[..sha256.len().min(12)]),
             );
             plan.detail(&format!("runs in {}", scorer.runs_in()));
             plan.detail(&format!("reads {}", scorer.input_columns().join(", ")));
@@ -410,7 +417,11 @@ fn scorer(spec: &PipelineSpec, position: usize, features: &[String], schema: &Sc
         nan: model.nan,
         allow_lossy: model.allow_lossy,
     };
-    Scorer::try_new(&options, loaded, schema)
+    let scorer = Scorer::try_new(&options, loaded, schema)?;
+    Ok(match model.kernel {
+        KernelChoice::Auto => scorer,
+        KernelChoice::OnnxRuntime => scorer.without_kernel(),
+    })
 }
 
 fn bytes(input: &RecordBatch) -> Result<&BinaryArray, StageError> {

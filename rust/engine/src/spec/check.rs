@@ -186,6 +186,9 @@ fn models(spec: &PipelineSpec, columns: &mut Columns, faults: &mut Vec<SpecError
             }
             new_column(&path, column, "model output", columns, faults);
         }
+        for column in model.stamp_columns().into_iter().flatten() {
+            new_column(&format!("{path}.stamp"), &column, "stamp", columns, faults);
+        }
         open |= model.outputs.is_empty();
     }
     open

@@ -11,6 +11,7 @@ mod check_formats;
 mod check_windows;
 pub mod ddl;
 mod formats;
+mod model_uri;
 pub mod names;
 mod node;
 mod ordered;
@@ -26,12 +27,13 @@ mod types;
 mod windows;
 
 pub use self::formats::{AvroSpec, InputFile, ProtobufFraming, ProtobufSpec, RegistrySpec};
+pub use self::model_uri::{ModelUri, is_alias};
 pub use self::schema::{NOT_NULL_KEY, TableSchema, arrow_type, spark_type_name};
 pub use self::selector::{Part, Selector};
 pub(crate) use self::source::inner_place;
 pub use self::types::{
-    CleanRule, CsvOptions, DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES, Format, InputSpec, Literal, ModelSpec,
-    NanPolicy, NullPolicy, Nulls, OutputColumn, PipelineSpec,
+    CleanRule, CsvOptions, DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES, Format, InputSpec, KernelChoice, Literal,
+    ModelSpec, NanPolicy, NullPolicy, Nulls, OutputColumn, PipelineSpec,
 };
 pub use self::windows::{BoundSpec, Current, Duration, Late, LateSpec, OrderSpec, Span, WindowSpec};
 

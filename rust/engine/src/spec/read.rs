@@ -10,8 +10,8 @@ use super::node::{Node, Value};
 use super::schema::TableSchema;
 use super::source::{Located, Source, inner_place};
 use super::types::{
-    CleanRule, CsvOptions, DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES, Format, InputSpec, Literal, ModelSpec,
-    NanPolicy, NullPolicy, Nulls, OutputColumn, PipelineSpec,
+    CleanRule, CsvOptions, DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES, Format, InputSpec, KernelChoice, Literal,
+    ModelSpec, NanPolicy, NullPolicy, Nulls, OutputColumn, PipelineSpec,
 };
 use crate::error::{Place, SpecError};
 
@@ -20,7 +20,8 @@ pub(super) const PIPELINE_KEYS: [&str; 8] =
 pub(super) const INPUT_KEYS: [&str; 7] =
     ["format", "schema", "csv", "avro", "protobuf", "max_record_bytes", "max_depth"];
 pub(super) const CSV_KEYS: [&str; 5] = ["delimiter", "header", "quote", "escape", "null"];
-pub(super) const MODEL_KEYS: [&str; 8] = ["name", "uri", "sha256", "inputs", "outputs", "nulls", "nan", "allow_lossy"];
+pub(super) const MODEL_KEYS: [&str; 10] =
+    ["name", "uri", "sha256", "inputs", "outputs", "nulls", "nan", "allow_lossy", "kernel", "stamp"];
 pub(super) const CLEAN_KEYS: [&str; 3] = ["require", "check", "fill"];
 
 const FORMATS: [(&str, Format); 4] =
@@ -345,7 +346,8 @@ impl<'a> Reader<'a> {
     }
 
     fn model(&mut self, (path, node): &Entry<'_>) -> Option<ModelSpec> {
-        let [name, uri, sha256, inputs, outputs, nulls, nan, allow_lossy] = self.record(path, node, MODEL_KEYS)?;
+        let [name, uri, sha256, inputs, outputs, nulls, nan, allow_lossy, kernel, stamp] =
+            self.record(path, node, MODEL_KEYS)?;
         if name.is_none() {
             self.missing(&format!("{path}.name"), node, "name", "fraud");
         }
@@ -358,6 +360,12 @@ impl<'a> Reader<'a> {
         let nulls = nulls.map(|entry| self.nulls(&entry)).unwrap_or_default();
         let nan = nan.and_then(|entry| self.nan_policy(&entry)).unwrap_or_default();
         let allow_lossy = allow_lossy.and_then(|entry| self.yes_or_no(&entry)).unwrap_or_default();
+        let kernel = kernel
+            .and_then(|entry| {
+                self.word(&entry, &[("auto", KernelChoice::Auto), ("onnxruntime", KernelChoice::OnnxRuntime)])
+            })
+            .unwrap_or_default();
+        let stamp = stamp.and_then(|entry| self.yes_or_no(&entry)).unwrap_or(true);
         let mut columns = IndexMap::new();
         if let Some((path, node)) = inputs {
             for (input, _, entry) in self.map(&path, node, "a map from model input to columns").unwrap_or_default() {
@@ -377,7 +385,19 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        Some(ModelSpec { name: name?, uri: uri?, sha256, inputs: columns, outputs: selectors, nulls, nan, allow_lossy })
+        Some(ModelSpec {
+            name: name?,
+            uri: uri?,
+            sha256,
+            inputs: columns,
+            outputs: selectors,
+            nulls,
+            nan,
+            allow_lossy,
+            kernel,
+            stamp,
+            version: None,
+        })
     }
 
     /// `reject`, `nan` or `{impute: 0}`, for all inputs or by input.

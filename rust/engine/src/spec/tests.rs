@@ -236,3 +236,18 @@ fn waiting_for_partitions_needs_windows_a_time_and_a_number() {
         assert!(found.contains(wanted), "{order}: {found}");
     }
 }
+
+#[test]
+fn a_model_may_be_kept_from_our_own_kernel() {
+    let read = |kernel: &str| {
+        let model = format!("{{name: m, uri: m.onnx, outputs: {{s: s}}{kernel}}}");
+        let yaml = format!("name: t\ninput: {{schema: 'k BIGINT'}}\nmodels: [{model}]\noutput: [k, s]\n");
+        PipelineSpec::from_yaml(&yaml, "t.yaml").map_err(|faults| faults.to_string())
+    };
+    assert_eq!(read("").unwrap().models[0].kernel, KernelChoice::Auto);
+    assert_eq!(read(", kernel: auto").unwrap().models[0].kernel, KernelChoice::Auto);
+    let plain = read(", kernel: onnxruntime").unwrap();
+    assert_eq!(plain.models[0].kernel, KernelChoice::OnnxRuntime);
+    let fault = read(", kernel: fast").unwrap_err();
+    assert!(fault.contains("onnxruntime") && fault.contains("kernel"), "{fault}");
+}

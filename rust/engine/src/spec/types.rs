@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::formats::{AvroSpec, InputFile, ProtobufSpec};
+use super::model_uri::ModelUri;
 use super::ordered;
 use super::schema::TableSchema;
 use super::source::Source;
@@ -178,7 +179,8 @@ pub enum Literal {
 pub struct ModelSpec {
     /// Name of the model, unique in the pipeline.
     pub name: String,
-    /// Path of the ONNX file, relative to the pipeline file; read on the driver.
+    /// Path of the ONNX file, relative to the pipeline file and read on the driver; or a model in a store:
+    /// `models/fraud@champion`, `models/fraud@3`, `models:/fraud@champion`.
     pub uri: String,
     /// SHA-256 of the ONNX file, 64 hex digits. If given, another file is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -202,6 +204,53 @@ pub struct ModelSpec {
     /// Whether whole numbers may be rounded where a model takes floats. Otherwise such a row is rejected with INPUT_VALUE.
     #[serde(default)]
     pub allow_lossy: bool,
+    /// What may compute the scores.
+    #[serde(default, skip_serializing_if = "KernelChoice::is_auto")]
+    pub kernel: KernelChoice,
+    /// Whether a model of a store adds the columns `<name>_version` and `<name>_sha256` to the output.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub stamp: bool,
+    /// Version in its store, as the driver found it. Not a key of the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub version: Option<i64>,
+}
+
+/// What may compute a model's scores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum KernelChoice {
+    /// Firesteel's own kernel for a model that it knows and gives ONNX Runtime's bits for, otherwise ONNX Runtime.
+    #[default]
+    Auto,
+    /// ONNX Runtime for every model.
+    OnnxRuntime,
+}
+
+impl KernelChoice {
+    /// Whether it is the default.
+    fn is_auto(&self) -> bool {
+        *self == Self::Auto
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+// Serde hands over a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_yes(value: &bool) -> bool {
+    *value
+}
+
+impl ModelSpec {
+    /// The columns that say which version of a model has scored a row and what its content's hash is; `None` for a plain
+    /// file, and where the author wants none.
+    pub fn stamp_columns(&self) -> Option<[String; 2]> {
+        (self.stamp && ModelUri::parse(&self.uri).is_stored())
+            .then(|| [format!("{}_version", self.name), format!("{}_sha256", self.name)])
+    }
 }
 
 /// What a null in the column of a model's input does.

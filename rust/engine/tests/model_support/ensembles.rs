@@ -41,6 +41,10 @@ pub(crate) struct Ensemble {
     /// Whether no value of a leaf is negative.
     pub(crate) positive: bool,
     pub(crate) missing: bool,
+    /// Whether the input is scaled first.
+    pub(crate) scaler: bool,
+    /// Thresholds per unit: 8, or 256 for more than a byte can count.
+    pub(crate) grid: usize,
     pub(crate) modes: &'static [&'static str],
     pub(crate) features: usize,
     pub(crate) trees: usize,
@@ -72,6 +76,8 @@ impl Ensemble {
             base: random.chance() && (regressor || shared || classes > 2),
             positive: random.chance(),
             missing: random.chance(),
+            scaler: false,
+            grid: random.pick(&[8, 8, 256]),
             modes: random.pick(&MODES),
             features: random.pick(&[1, 5, 8, 9, 16, 30, 64, 100, 256]),
             trees: random.pick(&[1, 3, 20]),
@@ -87,19 +93,13 @@ impl Ensemble {
         }
         let kind = if self.regressor { "target" } else { "class" };
         let mut node = Vec::new();
-        field(&mut node, 1, b"X");
+        field(&mut node, 1, if self.scaler { b"scaled".as_slice() } else { b"X" });
         let outputs: &[&[u8]] = if self.regressor { &[b"scores"] } else { &[b"label", b"scores"] };
         outputs.iter().for_each(|output| field(&mut node, 2, output));
         let operator = if self.regressor { "TreeEnsembleRegressor" } else { "TreeEnsembleClassifier" };
         field(&mut node, 4, operator.as_bytes());
         field(&mut node, 7, b"ai.onnx.ml");
-        let mut attribute = |name: &str, value: Vec<u8>, kind: u64| {
-            let mut bytes = Vec::new();
-            field(&mut bytes, 1, name.as_bytes());
-            bytes.extend(value);
-            number(&mut bytes, 20, kind);
-            field(&mut node, 5, &bytes);
-        };
+        let mut attribute = |name: &str, value: Vec<u8>, kind: u64| set(&mut node, name, value, kind);
         attribute("nodes_treeids", integers(&columns.trees), 7);
         attribute("nodes_nodeids", integers(&columns.nodes), 7);
         attribute("nodes_truenodeids", integers(&columns.trues), 7);
@@ -129,7 +129,23 @@ impl Ensemble {
         } else {
             attribute("classlabels_int64s", integers(&(0..self.classes as i64).collect::<Vec<_>>()), 7);
         }
-        self.file(&node)
+        let before = if self.scaler { self.scaler_node(&mut random) } else { Vec::new() };
+        self.file(&before, &node)
+    }
+
+    /// Scales by powers of two, so that values stay on the thresholds, and by a third.
+    fn scaler_node(&self, random: &mut Random) -> Vec<u8> {
+        let mut node = Vec::new();
+        field(&mut node, 1, b"X");
+        field(&mut node, 2, b"scaled");
+        field(&mut node, 4, b"Scaler");
+        field(&mut node, 7, b"ai.onnx.ml");
+        let values = if random.chance() { 1 } else { self.features };
+        let offset: Vec<f32> = (0..values).map(|_| random.pick(&[0.0, 0.5, -1.125, 0.1])).collect();
+        let scale: Vec<f32> = (0..values).map(|_| random.pick(&[1.0, 2.0, 0.5, 1.0 / 3.0])).collect();
+        set(&mut node, "offset", floats(&offset), 6);
+        set(&mut node, "scale", floats(&scale), 6);
+        node
     }
 
     /// One tree, grown by splitting random leaves, in an order that is not breadth first.
@@ -151,7 +167,7 @@ impl Ensemble {
             out.trues.push(yes as i64);
             out.falses.push(no as i64);
             out.features.push(if split.is_some() { random.below(self.features) as i64 } else { 0 });
-            out.values.push(random.below(65) as f32 / 8.0 - 4.0);
+            out.values.push(random.below(8 * self.grid + 1) as f32 / self.grid as f32 - 4.0);
             out.missing.push(i64::from(random.chance()));
             out.modes.push(if split.is_some() { random.pick(self.modes) } else { "LEAF" }.to_owned());
             if split.is_some() {
@@ -170,7 +186,7 @@ impl Ensemble {
         }
     }
 
-    fn file(&self, node: &[u8]) -> Vec<u8> {
+    fn file(&self, before: &[u8], node: &[u8]) -> Vec<u8> {
         let value = |name: &str, kind: u64, width: Option<usize>| {
             let mut rows = Vec::new();
             field(&mut rows, 2, b"rows");
@@ -192,6 +208,9 @@ impl Ensemble {
             value
         };
         let mut graph = Vec::new();
+        if !before.is_empty() {
+            field(&mut graph, 1, before);
+        }
         field(&mut graph, 1, node);
         field(&mut graph, 2, b"g");
         field(&mut graph, 11, &value("X", 1, Some(self.features)));
@@ -244,6 +263,15 @@ fn field(out: &mut Vec<u8>, field: u64, value: &[u8]) {
     varint(out, field << 3 | 2);
     varint(out, value.len() as u64);
     out.extend_from_slice(value);
+}
+
+/// Adds an attribute to a node.
+fn set(node: &mut Vec<u8>, name: &str, value: Vec<u8>, kind: u64) {
+    let mut bytes = Vec::new();
+    field(&mut bytes, 1, name.as_bytes());
+    bytes.extend(value);
+    number(&mut bytes, 20, kind);
+    field(node, 5, &bytes);
 }
 
 fn integers(values: &[i64]) -> Vec<u8> {

@@ -4,11 +4,12 @@
 //! is `left + (value is greater)`. A leaf leads to itself: walking on from it stays there, so rows that reach a leaf
 //! at different depths can walk in step. Trees follow each other without gaps, in the order in which their values are
 //! added. Every comparison that ONNX has for ordered numbers becomes "at most the threshold": `x < t` is `x <= (the
-//! float below t)`, and the other two swap the children.
+//! float below t)`, two swap the children, and "equal to" asks a column that holds the answer ([`super::prepare`]).
 
 use std::collections::HashMap;
 
 use super::attributes::Attributes;
+use super::prepare::Equality;
 
 /// Rows that walk in step. Sixteen independent chains hide the latency of two dependent loads.
 pub(super) const LANES: usize = 16;
@@ -47,6 +48,8 @@ pub(super) struct Tree {
     pub(super) class: usize,
     /// Steps from the root to the deepest leaf.
     pub(super) depth: usize,
+    /// How many nodes it has.
+    pub(super) nodes: usize,
 }
 
 /// What leaves hold.
@@ -58,6 +61,20 @@ pub(super) enum Leaves {
     Many { starts: Vec<u32>, entries: Vec<(u32, f32)> },
 }
 
+impl Leaves {
+    /// Sums and values of the leaf at this position of the forest.
+    pub(super) fn of(&self, position: usize) -> impl Iterator<Item = (usize, f32)> {
+        let (one, many) = match self {
+            Self::One(values) => (values.get(position), &[][..]),
+            Self::Many { starts, entries } => {
+                let range = starts.get(position).zip(starts.get(position + 1));
+                (None, range.and_then(|(&from, &to)| entries.get(from as usize..to as usize)).unwrap_or_default())
+            }
+        };
+        one.map(|&value| (0, value)).into_iter().chain(many.iter().map(|&(sum, value)| (sum as usize, value)))
+    }
+}
+
 /// All trees of an ensemble.
 #[derive(Debug)]
 pub(super) struct Forest {
@@ -67,8 +84,9 @@ pub(super) struct Forest {
     pub(super) leaves: Leaves,
     /// Sums per row.
     pub(super) sums: usize,
-    /// Features that a row must have at least.
+    /// Features that a row must have at least. The columns behind them hold the answers to `equalities`.
     pub(super) features: usize,
+    pub(super) equalities: Vec<Equality>,
     /// For each sum, whether every row adds to it: some tree has a value for it in all leaves.
     pub(super) always: Vec<bool>,
     /// Whether all values of leaves are at least zero.
@@ -127,7 +145,8 @@ impl Forest {
             nodes: Vec::with_capacity(count),
             leaves: Leaves::One(Vec::new()),
             sums,
-            features: 0,
+            features: source.least_features()?,
+            equalities: Vec::new(),
             always: vec![false; sums],
             no_negative_value: values.0.values().flatten().all(|&(_, value)| value >= 0.0),
         };
@@ -190,8 +209,7 @@ impl Forest {
                 leaves.push(own);
                 self.nodes.push(Node::leaf(new));
             } else {
-                let (node, left, right) = inner(source, position, u16::try_from(order.len()).ok()?)?;
-                self.features = self.features.max(usize::from(node.feature) + 1);
+                let (node, left, right) = self.inner(source, position, &at, u16::try_from(order.len()).ok()?)?;
                 self.nodes.push(node);
                 leaves.push(Vec::new());
                 order.push((*at.get(&left)?, level + 1));
@@ -206,8 +224,53 @@ impl Forest {
         for sum in covers.unwrap_or_default() {
             *self.always.get_mut(usize::try_from(sum).ok()?)? = true;
         }
-        self.trees.push(Tree { start: first, class, depth });
+        self.trees.push(Tree { start: first, class, depth, nodes: order.len() });
         Some(())
+    }
+
+    /// An inner node and the ids of its left and right child.
+    fn inner(
+        &mut self,
+        source: &Source<'_>,
+        position: usize,
+        at: &HashMap<i64, usize>,
+        left: u16,
+    ) -> Option<(Node, i64, i64)> {
+        let feature = usize::try_from(source.features[position]).ok()?;
+        let threshold = source.thresholds[position];
+        let missing = source.missing.get(position) == Some(&1);
+        let (yes, mut no) = (source.trues[position], source.falses[position]);
+        // Nothing lies below minus infinity, and no float can say so.
+        let below = || (threshold != f32::NEG_INFINITY).then(|| threshold.next_down());
+        let mode = source.modes[position].as_str();
+        let (column, threshold, swapped) = match mode {
+            "BRANCH_LEQ" => (feature, threshold, false),
+            "BRANCH_LT" => (feature, below()?, false),
+            "BRANCH_GT" => (feature, threshold, true),
+            "BRANCH_GTE" => (feature, below()?, true),
+            "BRANCH_EQ" | "BRANCH_NEQ" => {
+                let values = if mode == "BRANCH_EQ" { source.chain(position, at, &mut no) } else { vec![threshold] };
+                let column = self.features + self.equality(Equality { feature, values });
+                (column, Equality::YES, mode == "BRANCH_NEQ")
+            }
+            _ => return None,
+        };
+        // A threshold that is no number is never reached from either side; swapping would turn that round.
+        if threshold.is_nan() && swapped {
+            return None;
+        }
+        // A NaN is not equal to anything, which is a yes to this question alone.
+        let nan_left = mode != "BRANCH_NEQ" && missing != swapped;
+        let node = Node { threshold, feature: u8::try_from(column).ok()?, nan_left, left };
+        Some(if swapped { (node, no, yes) } else { (node, yes, no) })
+    }
+
+    /// Position of the question among the forest's questions.
+    fn equality(&mut self, wanted: Equality) -> usize {
+        self.equalities.iter().position(|known| *known == wanted).unwrap_or_else(|| {
+            self.equalities.push(wanted);
+            self.equalities.len() - 1
+        })
     }
 
     /// The compact form of the leaves' values.
@@ -240,27 +303,34 @@ impl Forest {
     }
 }
 
-/// An inner node and the ids of its left and right child.
-fn inner(source: &Source<'_>, position: usize, left: u16) -> Option<(Node, i64, i64)> {
-    let feature = u8::try_from(source.features[position]).ok()?;
-    let threshold = source.thresholds[position];
-    let missing = source.missing.get(position) == Some(&1);
-    let (yes, no) = (source.trues[position], source.falses[position]);
-    // Nothing lies below minus infinity, and no float can say so.
-    let below = || (threshold != f32::NEG_INFINITY).then(|| threshold.next_down());
-    let (threshold, swapped) = match source.modes[position].as_str() {
-        "BRANCH_LEQ" => (threshold, false),
-        "BRANCH_LT" => (below()?, false),
-        "BRANCH_GT" => (threshold, true),
-        "BRANCH_GTE" => (below()?, true),
-        _ => return None,
-    };
-    // A threshold that is no number is never reached from either side; swapping would turn that round.
-    if threshold.is_nan() && swapped {
-        return None;
+impl Source<'_> {
+    /// The numbers of a chain of equalities that starts at `position`: LightGBM's converter asks for one category after
+    /// the other, each time with the same way for yes. `no` becomes the way for none of them.
+    fn chain(&self, position: usize, at: &HashMap<i64, usize>, no: &mut i64) -> Vec<f32> {
+        let missing = |node: usize| self.missing.get(node) == Some(&1);
+        let mut values = vec![self.thresholds[position]];
+        while let Some(&next) = at.get(no) {
+            let goes_on = self.modes[next] == "BRANCH_EQ"
+                && self.features[next] == self.features[position]
+                && self.trues[next] == self.trues[position]
+                && missing(next) == missing(position);
+            // A circle is as long as the tree at most.
+            if !goes_on || values.len() > at.len() {
+                break;
+            }
+            values.push(self.thresholds[next]);
+            *no = self.falses[next];
+        }
+        values
     }
-    let node = Node { threshold, feature, nan_left: missing != swapped, left };
-    Some(if swapped { (node, no, yes) } else { (node, yes, no) })
+
+    /// Features that a row must have for the inner nodes; `None` if one of them is no position.
+    fn least_features(&self) -> Option<usize> {
+        let inner = self.features.iter().zip(self.modes).filter(|(_, mode)| *mode != "LEAF");
+        inner
+            .map(|(&feature, _)| usize::try_from(feature).ok()?.checked_add(1))
+            .try_fold(0, |most, next| Some(most.max(next?)))
+    }
 }
 
 /// Sums and values by tree and node, in file order.

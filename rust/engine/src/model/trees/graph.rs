@@ -1,12 +1,13 @@
 //! Finds the ensemble in a model's graph, and which of its results reaches which output of the model.
 //!
 //! Converters wrap an ensemble in nodes that change nothing: Identity, a Cast to the type that is there already,
-//! a multiplication by one. The ensemble must read the model's only input; outputs that come from anything else are not
+//! a multiplication by one. The ensemble must read the model's only input, or that through one Scaler; outputs that come from anything else are not
 //! ours, and a pipeline that wants one runs the model in ONNX Runtime.
 
 use std::collections::HashMap;
 
 use super::attributes::Attributes;
+use super::prepare::Scaler;
 use crate::model::error::ModelError;
 use crate::model::onnx_proto::{Node, node, value_name};
 use crate::model::wire::Reader;
@@ -19,6 +20,8 @@ const INT64: i64 = 7;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
     Input,
+    /// The input, scaled.
+    Scaled,
     Scores,
     Labels,
     /// A constant of one element, 1.0.
@@ -46,6 +49,8 @@ pub(super) enum Ensemble {
 pub(super) struct Found {
     pub(super) kind: Ensemble,
     pub(super) attributes: Attributes,
+    /// What stands between the input and the ensemble.
+    pub(super) scaler: Option<Scaler>,
     /// Outputs of the model that are results of the ensemble, by name.
     pub(super) outputs: Vec<(String, Role)>,
 }
@@ -77,17 +82,23 @@ pub(super) fn find(model: &[u8]) -> Result<Option<Found>, ModelError> {
     origins.insert(input.clone(), Origin::Input);
     origins.extend(constants.into_iter().filter(|(_, is_one)| *is_one).map(|(name, _)| (name, Origin::One)));
 
-    let mut found: Option<(Ensemble, Attributes)> = None;
+    let mut found: Option<(Ensemble, Attributes, bool)> = None;
+    let mut scaler = None;
     // The nodes of a valid graph stand in an order in which they can run.
     for field in Reader::new(graph) {
         let field = field?;
         let (1, Some(bytes)) = (field.number, field.bytes()) else { continue };
         let node = node(bytes)?;
         if let Some(kind) = ensemble(&node) {
-            if found.is_some() || origin(&origins, &node, 0) != Some(Origin::Input) {
+            let scaled = match origin(&origins, &node, 0) {
+                Some(Origin::Input) => false,
+                Some(Origin::Scaled) => true,
+                _ => return Ok(None),
+            };
+            if found.is_some() {
                 return Ok(None);
             }
-            found = Some((kind, Attributes::read(bytes)?));
+            found = Some((kind, Attributes::read(bytes)?, scaled));
             let results = match kind {
                 Ensemble::Classifier => [Some(Origin::Labels), Some(Origin::Scores)],
                 Ensemble::Regressor => [Some(Origin::Scores), None],
@@ -95,18 +106,27 @@ pub(super) fn find(model: &[u8]) -> Result<Option<Found>, ModelError> {
             for (name, result) in node.outputs.iter().zip(results) {
                 origins.extend(result.map(|result| (name.clone(), result)));
             }
+        } else if let (true, [name]) = (is_scaler(&origins, &node), node.outputs.as_slice()) {
+            // Two of them would have to be told apart.
+            if scaler.is_some() {
+                return Ok(None);
+            }
+            let attributes = Attributes::read(bytes)?;
+            let (offset, scale) = (attributes.floats("offset").to_vec(), attributes.floats("scale").to_vec());
+            scaler = Some(Scaler { offset, scale });
+            origins.insert(name.clone(), Origin::Scaled);
         } else if let (Some(same), [name]) = (unchanged(&origins, &node, bytes)?, node.outputs.as_slice()) {
             origins.insert(name.clone(), same);
         }
     }
-    Ok(found.map(|(kind, attributes)| {
+    Ok(found.map(|(kind, attributes, scaled)| {
         let role = |name: &String| match origins.get(name) {
             Some(Origin::Scores) => Some(Role::Scores),
             Some(Origin::Labels) => Some(Role::Labels),
             _ => None,
         };
         let outputs = outputs.into_iter().filter_map(|name| role(&name).map(|role| (name, role))).collect();
-        Found { kind, attributes, outputs }
+        Found { kind, attributes, scaler: scaler.filter(|_| scaled), outputs }
     }))
 }
 
@@ -116,6 +136,11 @@ fn ensemble(node: &Node) -> Option<Ensemble> {
         ("ai.onnx.ml", "TreeEnsembleRegressor") => Some(Ensemble::Regressor),
         _ => None,
     }
+}
+
+fn is_scaler(origins: &HashMap<String, Origin>, node: &Node) -> bool {
+    (node.domain.as_str(), node.op_type.as_str()) == ("ai.onnx.ml", "Scaler")
+        && origin(origins, node, 0) == Some(Origin::Input)
 }
 
 fn origin(origins: &HashMap<String, Origin>, node: &Node, input: usize) -> Option<Origin> {
@@ -132,7 +157,8 @@ fn unchanged(origins: &HashMap<String, Origin>, node: &Node, bytes: &[u8]) -> Re
         "Identity" => first,
         "Cast" => match (first, Attributes::read(bytes)?.integer("to")) {
             // Only an ensemble on floats is taken, so its input is of floats here.
-            (Some(Origin::Input | Origin::Scores), Some(FLOAT)) | (Some(Origin::Labels), Some(INT64)) => first,
+            (Some(Origin::Input | Origin::Scaled | Origin::Scores), Some(FLOAT))
+            | (Some(Origin::Labels), Some(INT64)) => first,
             _ => None,
         },
         "Mul" => match (first, origin(origins, node, 1)) {

@@ -1,4 +1,4 @@
-//! Proves at load that the kernel gives ONNX Runtime's bits, on rows made to be hard for it.
+//! Proves at load that the kernel gives ONNX Runtime's bits in each of its ways, on rows made to be hard for it.
 //!
 //! Values lie on a threshold, just below and just above one, far away, and in half of the rows also at infinity, zero of
 //! either sign and NaN. A model that differs in one bit runs in ONNX Runtime, and the log says so: then this kernel or
@@ -7,8 +7,8 @@
 use ort::session::Session;
 use ort::value::{DynValue, TensorRef};
 
-use super::walk::Rows;
-use super::{Labels, Role, Scored, Trees};
+use super::rows::{Forms, Rows};
+use super::{Labels, Role, Scored, Trees, Way};
 
 /// Rows of each kind: plain numbers, and any.
 const ROWS: usize = 256;
@@ -32,22 +32,34 @@ pub(in crate::model) fn agrees(
     for odd in [false, true] {
         let values: Vec<f32> =
             (0..ROWS * features).map(|i| value(&mut random, &thresholds[i % features], odd)).collect();
-        let Some((slots, stride)) = rows.reset(ROWS, features) else {
+        let Some(used) = trees.room_for(&mut rows, ROWS, Forms { wide: true, tall: true }) else {
             return Ok(Err(format!("{features} features are more than the kernel takes")));
         };
+        let (slots, stride) = rows.wide();
         for (slot, row) in slots.chunks_mut(stride).zip(values.chunks(features)) {
-            slot[..features].copy_from_slice(row);
+            slot[..used].copy_from_slice(&row[..used]);
         }
-        trees.score(&rows, &mut scored);
+        for (feature, slots) in rows.tall().take(used).enumerate() {
+            for (slot, row) in slots.iter_mut().zip(values.chunks(features)) {
+                *slot = row[feature];
+            }
+        }
+        trees.prepare(&mut rows);
         let outputs = session.run(ort::inputs![input => TensorRef::from_array_view(([ROWS, features], &*values))?])?;
-        for (name, role) in &trees.outputs {
-            let Some(theirs) = outputs.get(name) else { return Ok(Err(format!("there is no output {name}"))) };
-            let differs = match role {
-                Role::Scores => scores_differ(theirs, &scored.scores)?,
-                Role::Labels => labels_differ(theirs, trees.labels(), &scored.winners)?,
-            };
-            if let Some(row) = differs {
-                return Ok(Err(format!("output {name} differs at value {row}")));
+        for way in [Way::Few, Way::Walk, Way::Planes] {
+            if way == Way::Planes && trees.planes.is_none() {
+                continue;
+            }
+            trees.score_by(way, &rows, &mut scored);
+            for (name, role) in &trees.outputs {
+                let Some(theirs) = outputs.get(name) else { return Ok(Err(format!("there is no output {name}"))) };
+                let differs = match role {
+                    Role::Scores => scores_differ(theirs, &scored.scores)?,
+                    Role::Labels => labels_differ(theirs, trees.labels(), &scored.winners)?,
+                };
+                if let Some(at) = differs {
+                    return Ok(Err(format!("output {name} computed by {way:?} differs at value {at}")));
+                }
             }
         }
     }
@@ -88,12 +100,19 @@ fn first_difference<'l, T: PartialEq + 'l>(
     theirs.iter().zip(winners).position(|(theirs, winner)| label(winner) != Some(theirs))
 }
 
-/// The thresholds of each feature.
+/// The thresholds of each feature, and the numbers that it is compared with for equality, as they are before scaling.
 fn thresholds(trees: &Trees, features: usize) -> Vec<Vec<f32>> {
+    let forest = &trees.forest;
+    let asked = forest.nodes.iter().map(|node| (usize::from(node.feature), node.threshold));
+    let equal =
+        forest.equalities.iter().flat_map(|equality| equality.values.iter().map(|&value| (equality.feature, value)));
     let mut all = vec![Vec::new(); features];
-    for node in &trees.forest.nodes {
-        if let Some(of_feature) = all.get_mut(usize::from(node.feature)).filter(|_| node.threshold.is_finite()) {
-            of_feature.push(node.threshold);
+    // Columns behind the features hold answers.
+    for (feature, threshold) in asked.filter(|&(feature, _)| feature < forest.features).chain(equal) {
+        let (offset, scale) = trees.scaler.as_ref().map_or((0.0, 1.0), |scaler| scaler.of(feature));
+        let number = threshold / scale + offset;
+        if let Some(of_feature) = all.get_mut(feature).filter(|_| number.is_finite()) {
+            of_feature.push(number);
         }
     }
     all

@@ -5,105 +5,108 @@
 //! all trees before the next block. Sums are floats, added tree by tree in file order from zero, which is what ONNX
 //! Runtime does with one thread; so the bits are the same (`tree_ensemble_common.h` of its CPU provider, sections A, C,
 //! A2 and C2). Known from: Asadi, Lin, de Vries, "Runtime Optimizations for Tree-based Machine Learning Models" (2014),
-//! whose VPred walks rows in step over trees in flat arrays.
+//! whose VPred walks rows in step over trees in flat arrays. Gathering instructions were tried before and left: on the
+//! processors at hand eight loads are as fast.
 
 use super::forest::{CLASSES, Forest, LANES, Leaves, Node, Tree};
+use super::rows::Rows;
 
 /// Floats per block: 16 KiB, which leaves room for a tree's nodes in the first-level cache.
 const BLOCK_FLOATS: usize = 4096;
+/// Floats per block where the forest is larger than the second-level cache and comes from further away for each block.
+const LARGE_BLOCK_FLOATS: usize = 16384;
+/// Nodes of a forest that is that large: 512 KiB.
+const LARGE_FOREST: usize = 65536;
 /// Steps between two looks at whether all rows have arrived.
 const STRIDE: usize = 3;
-/// Widths that rows are padded to, ascending; the last is [`super::forest::MAX_FEATURES`].
-const WIDTHS: [usize; 6] = [8, 16, 32, 64, 128, 256];
 
-/// Rows of floats for the walk, padded to a width of [`WIDTHS`] and to whole groups of [`LANES`] rows.
-#[derive(Debug, Default)]
-pub(in crate::model) struct Rows {
-    values: Vec<f32>,
-    rows: usize,
-    width: usize,
-}
-
-impl Rows {
-    /// Room for `rows` rows of `features` floats: the slots, and the distance from one row to the next. Slots that are
-    /// not written keep numbers of earlier rows, which no node of the forest looks at.
-    ///
-    /// `None` for more features than the kernel takes.
-    pub(in crate::model) fn reset(&mut self, rows: usize, features: usize) -> Option<(&mut [f32], usize)> {
-        self.width = WIDTHS.into_iter().find(|&width| features <= width)?;
-        self.rows = rows;
-        let used = rows * self.width;
-        self.values.resize(rows.next_multiple_of(LANES) * self.width, 0.0);
-        self.values[used..].fill(0.0);
-        Some((&mut self.values[..used], self.width))
-    }
-}
-
-/// The sums of every row, row after row, in `out`. Rows must be as wide as [`Forest::features`] asks.
+/// Adds up the sums of every row: a sum's numbers every [`Rows::stride`] floats of `out`. Rows must be as wide as
+/// [`Forest::features`] asks.
 pub(super) fn sums(forest: &Forest, rows: &Rows, out: &mut Vec<f32>) {
     out.clear();
-    out.resize(rows.rows.next_multiple_of(LANES) * forest.sums, 0.0);
-    match rows.width {
-        8 => blocks::<8>(forest, &rows.values, out),
-        16 => blocks::<16>(forest, &rows.values, out),
-        32 => blocks::<32>(forest, &rows.values, out),
-        64 => blocks::<64>(forest, &rows.values, out),
-        128 => blocks::<128>(forest, &rows.values, out),
-        _ => blocks::<256>(forest, &rows.values, out),
-    }
-    out.truncate(rows.rows * forest.sums);
-}
-
-fn blocks<const W: usize>(forest: &Forest, values: &[f32], out: &mut [f32]) {
-    let (rows, _) = values.as_chunks::<W>();
-    let (groups, _) = rows.as_chunks::<LANES>();
-    let per_block = (BLOCK_FLOATS / W / LANES).max(1);
-    for (block, sums) in groups.chunks(per_block).zip(out.chunks_mut(per_block * LANES * forest.sums)) {
-        // A leaf's threshold stops every number, but no NaN: rows with one take the longer way.
-        let nan = block.as_flattened().as_flattened().iter().any(|value| value.is_nan());
+    out.resize(rows.stride * forest.sums, 0.0);
+    let padded = rows.rows.next_multiple_of(LANES);
+    let floats = if forest.nodes.len() > LARGE_FOREST { LARGE_BLOCK_FLOATS } else { BLOCK_FLOATS };
+    let per_block = (floats / rows.width).max(LANES);
+    for start in (0..padded).step_by(per_block) {
+        let block = Block::new(rows, start, per_block.min(padded - start));
         for tree in &forest.trees {
-            match (tree.class, nan) {
-                (0, false) => add::<{ CLASSES[0] }, W, false>(forest, tree, block, sums),
-                (1, false) => add::<{ CLASSES[1] }, W, false>(forest, tree, block, sums),
-                (2, false) => add::<{ CLASSES[2] }, W, false>(forest, tree, block, sums),
-                (3, false) => add::<{ CLASSES[3] }, W, false>(forest, tree, block, sums),
-                (_, false) => add::<{ CLASSES[4] }, W, false>(forest, tree, block, sums),
-                (0, true) => add::<{ CLASSES[0] }, W, true>(forest, tree, block, sums),
-                (1, true) => add::<{ CLASSES[1] }, W, true>(forest, tree, block, sums),
-                (2, true) => add::<{ CLASSES[2] }, W, true>(forest, tree, block, sums),
-                (3, true) => add::<{ CLASSES[3] }, W, true>(forest, tree, block, sums),
-                (_, true) => add::<{ CLASSES[4] }, W, true>(forest, tree, block, sums),
+            match rows.width {
+                8 => block.add::<8>(forest, tree, out),
+                16 => block.add::<16>(forest, tree, out),
+                32 => block.add::<32>(forest, tree, out),
+                64 => block.add::<64>(forest, tree, out),
+                128 => block.add::<128>(forest, tree, out),
+                _ => block.add::<256>(forest, tree, out),
             }
         }
     }
 }
 
-/// Adds one tree's values for a block of rows.
-fn add<const N: usize, const W: usize, const NAN: bool>(
-    forest: &Forest,
-    tree: &Tree,
-    block: &[[[f32; W]; LANES]],
-    sums: &mut [f32],
-) {
-    let window = tree.start..tree.start + N;
-    let Some(Ok(nodes)) = forest.nodes.get(window.clone()).map(<&[Node; N]>::try_from) else { return };
-    match &forest.leaves {
-        Leaves::One(values) => {
-            let Some(Ok(values)) = values.get(window).map(<&[f32; N]>::try_from) else { return };
-            for (group, sums) in block.iter().zip(sums.as_chunks_mut::<LANES>().0) {
-                let leaves = walk::<N, W, NAN>(nodes, tree.depth, group);
-                for (sum, leaf) in sums.iter_mut().zip(leaves) {
-                    *sum += values[leaf as usize & (N - 1)];
+/// Some rows that meet a tree together.
+#[derive(Debug, Clone, Copy)]
+struct Block<'r> {
+    rows: &'r [f32],
+    /// Position of the first row, and floats from one sum to the next.
+    start: usize,
+    stride: usize,
+    /// Whether a number is NaN. A leaf's threshold stops every number, but no NaN: such rows take the longer way.
+    nan: bool,
+}
+
+impl<'r> Block<'r> {
+    /// `count` rows, a multiple of [`LANES`].
+    fn new(rows: &'r Rows, start: usize, count: usize) -> Self {
+        let end = rows.wide.len().min((start + count) * rows.width);
+        let slots = &rows.wide[start * rows.width..end];
+        let nan = slots.iter().any(|value| value.is_nan());
+        Self { rows: slots, start, stride: rows.stride, nan }
+    }
+
+    /// Adds one tree's values.
+    fn add<const W: usize>(&self, forest: &Forest, tree: &Tree, sums: &mut [f32]) {
+        match (tree.class, self.nan) {
+            (0, false) => self.add_sized::<{ CLASSES[0] }, W, false>(forest, tree, sums),
+            (1, false) => self.add_sized::<{ CLASSES[1] }, W, false>(forest, tree, sums),
+            (2, false) => self.add_sized::<{ CLASSES[2] }, W, false>(forest, tree, sums),
+            (3, false) => self.add_sized::<{ CLASSES[3] }, W, false>(forest, tree, sums),
+            (_, false) => self.add_sized::<{ CLASSES[4] }, W, false>(forest, tree, sums),
+            (0, true) => self.add_sized::<{ CLASSES[0] }, W, true>(forest, tree, sums),
+            (1, true) => self.add_sized::<{ CLASSES[1] }, W, true>(forest, tree, sums),
+            (2, true) => self.add_sized::<{ CLASSES[2] }, W, true>(forest, tree, sums),
+            (3, true) => self.add_sized::<{ CLASSES[3] }, W, true>(forest, tree, sums),
+            (_, true) => self.add_sized::<{ CLASSES[4] }, W, true>(forest, tree, sums),
+        }
+    }
+
+    fn add_sized<const N: usize, const W: usize, const NAN: bool>(
+        &self,
+        forest: &Forest,
+        tree: &Tree,
+        sums: &mut [f32],
+    ) {
+        let window = tree.start..tree.start + N;
+        let Some(Ok(nodes)) = forest.nodes.get(window.clone()).map(<&[Node; N]>::try_from) else { return };
+        let groups = self.rows.as_chunks::<W>().0.as_chunks::<LANES>().0;
+        match &forest.leaves {
+            Leaves::One(values) => {
+                let Some(Ok(values)) = values.get(window).map(<&[f32; N]>::try_from) else { return };
+                let sums = sums[self.start..].as_chunks_mut::<LANES>().0;
+                for (group, sums) in groups.iter().zip(sums) {
+                    let leaves = walk::<N, W, NAN>(nodes, tree.depth, group);
+                    for (sum, leaf) in sums.iter_mut().zip(leaves) {
+                        *sum += values[leaf as usize & (N - 1)];
+                    }
                 }
             }
-        }
-        Leaves::Many { starts, entries } => {
-            for (group, sums) in block.iter().zip(sums.chunks_mut(LANES * forest.sums)) {
-                let leaves = walk::<N, W, NAN>(nodes, tree.depth, group);
-                for (sums, leaf) in sums.chunks_mut(forest.sums).zip(leaves) {
-                    let node = tree.start + leaf as usize;
-                    for &(sum, value) in &entries[starts[node] as usize..starts[node + 1] as usize] {
-                        sums[sum as usize] += value;
+            Leaves::Many { .. } => {
+                for (at, group) in groups.iter().enumerate() {
+                    let leaves = walk::<N, W, NAN>(nodes, tree.depth, group);
+                    for (lane, leaf) in leaves.into_iter().enumerate() {
+                        let row = self.start + at * LANES + lane;
+                        for (sum, value) in forest.leaves.of(tree.start + leaf as usize) {
+                            sums[sum * self.stride + row] += value;
+                        }
                     }
                 }
             }

@@ -1,7 +1,7 @@
 package io.firesteel.spark
 
 import io.firesteel.spark.bridge.NativeLibrary
-import io.firesteel.spark.exec.{ExtractFiresteel, FiresteelStrategy}
+import io.firesteel.spark.exec.{BatchModels, ExtractFiresteel, FiresteelStrategy}
 import io.firesteel.spark.kafka.NarrowStreams
 import io.firesteel.spark.resolve.Functions
 import org.apache.spark.sql.{DataFrame, SparkSession}
@@ -33,9 +33,8 @@ object Firesteel {
       val methods = classic.experimental
       val strategies = Seq(FiresteelStrategy, NarrowStreams).filterNot(methods.extraStrategies.contains)
       if (strategies.nonEmpty) methods.extraStrategies = methods.extraStrategies ++ strategies
-      if (!methods.extraOptimizations.contains(ExtractFiresteel)) {
-        methods.extraOptimizations = methods.extraOptimizations :+ ExtractFiresteel
-      }
+      val rules = Seq(BatchModels, ExtractFiresteel).filterNot(methods.extraOptimizations.contains)
+      if (rules.nonEmpty) methods.extraOptimizations = methods.extraOptimizations ++ rules
     case _ =>
   }
 

@@ -10,6 +10,8 @@ import org.apache.spark.sql.internal.SQLConf
  * spark.firesteel.batchSize       8192    most rows in a batch
  * spark.firesteel.batchBytes      32 MiB  a batch is cut when its strings and binary reach this many bytes
  * spark.firesteel.windows.buckets 64      parts of the keys of a window block in Spark's state store; fixed with a checkpoint
+ * spark.firesteel.models.refresh  1000    how old a look at the aliases of models may be when a micro-batch begins, in ms
+ * spark.firesteel.python          –       a Python with firesteel and mlflow, for models:/ and runs:/; else PYSPARK_PYTHON
  * spark.firesteel.native.path     –       folder with the native libraries, instead of those in the jar
  * }}}
  */
@@ -19,6 +21,8 @@ object FiresteelConf {
   val BatchBytes = "spark.firesteel.batchBytes"
 
   val WindowBuckets = "spark.firesteel.windows.buckets"
+
+  val ModelsRefresh = "spark.firesteel.models.refresh"
 
   private val DefaultBatchSize = 8192
   private val DefaultBatchBytes = 32L << 20
@@ -36,6 +40,10 @@ object FiresteelConf {
     positive(conf, BatchBytes, DefaultBatchBytes, 1L << 30)
 
   def windowBuckets(conf: SQLConf): Int = positive(conf, WindowBuckets, 64L, 1L << 16).toInt
+
+  /** Milliseconds; 0 looks before every micro-batch. */
+  def modelsRefresh(conf: SQLConf): Long =
+    if (conf.getConfString(ModelsRefresh, "").trim == "0") 0L else positive(conf, ModelsRefresh, 1000L, 86400000L)
 
   private def positive(conf: SQLConf, key: String, default: Long, max: Long): Long =
     Option(conf.getConfString(key, null)) match {

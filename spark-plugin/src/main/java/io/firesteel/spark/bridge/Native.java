@@ -19,6 +19,9 @@ final class Native {
    */
   static native String init(String onnxRuntime, int logLevel);
 
+  /** What the engine sees of this machine, as JSON: findings, and the container's limit of memory. */
+  static native String machine();
+
   /** Loads a model unless it is loaded, and gives its sha256 in hex. */
   static native String modelLoad(byte[] model);
 

@@ -1,6 +1,6 @@
 package io.firesteel.spark.bridge;
 
-/** Driver side: checks pipeline files and model calls before any job. All faults come as {@link FiresteelSpecException}. */
+/** Checks the machine, and on the driver pipeline files and model calls before any job. All faults come as {@link FiresteelSpecException}. */
 public final class NativeCalls {
   private NativeCalls() {}
 
@@ -8,6 +8,12 @@ public final class NativeCalls {
   public static String parse(String yaml, String file) {
     NativeLibrary.load();
     return Native.specParse(yaml, file);
+  }
+
+  /** See {@link Native#machine}. */
+  public static String machine() {
+    NativeLibrary.load();
+    return Native.machine();
   }
 
   /** See {@link Native#modelFault}. */

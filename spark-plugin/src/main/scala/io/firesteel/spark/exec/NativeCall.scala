@@ -15,6 +15,8 @@ import org.apache.spark.sql.types.StructType
 sealed trait NativeCall extends Expression with Unevaluable with CodegenFallback {
   def program: Program
 
+  private[exec] def withProgram(other: Program): NativeCall
+
   override def dataType: StructType = program.resultType
 
   /** A runner is not shared between threads. */
@@ -44,6 +46,8 @@ final case class FiresteelPipeline(program: Program, children: Seq[Expression]) 
   /** Whether rows come out packed by the buckets of their keys. */
   def packs: Boolean = program.output.fieldNames.sameElements(Array("packed"))
 
+  override private[exec] def withProgram(other: Program): FiresteelPipeline = copy(program = other)
+
   override protected def withNewChildrenInternal(newChildren: IndexedSeq[Expression]): FiresteelPipeline =
     copy(children = newChildren)
 }
@@ -60,6 +64,8 @@ final case class FiresteelPredict(program: Program, children: Seq[Expression]) e
   override def nullable: Boolean = true
 
   override def prettyName: String = FiresteelPredict.Name
+
+  override private[exec] def withProgram(other: Program): FiresteelPredict = copy(program = other)
 
   override protected def withNewChildrenInternal(newChildren: IndexedSeq[Expression]): FiresteelPredict =
     copy(children = newChildren)

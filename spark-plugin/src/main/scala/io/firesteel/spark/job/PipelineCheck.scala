@@ -2,8 +2,9 @@ package io.firesteel.spark.job
 
 import java.nio.charset.StandardCharsets.UTF_8
 
-import io.firesteel.spark.Firesteel
+import io.firesteel.spark.{Firesteel, FiresteelAnalysisException}
 import io.firesteel.spark.bridge.{NativeCalls, NativeModels}
+import io.firesteel.spark.models.{FoundModel, ModelStoreException}
 import io.firesteel.spark.resolve.{Files, PipelineModels, Prepared}
 import org.apache.hadoop.conf.Configuration
 
@@ -15,8 +16,11 @@ private[spark] object PipelineCheck {
     lazy val hadoop = new Configuration()
     val yaml = new String(Files.read(file, "pipeline file", hadoop), UTF_8)
     val spec = Prepared.read(NativeCalls.parse(yaml, file))
-    val hashes = PipelineModels.load(yaml, file, spec) { path =>
-      NativeModels.load(Files.read(path, "model", hadoop))
+    val hashes = PipelineModels.load(yaml, file, spec) { uri =>
+      val found =
+        try FoundModel.of(uri, hadoop)
+        catch { case e: ModelStoreException => throw new FiresteelAnalysisException(e.getMessage, Some(e)) }
+      NativeModels.load(found.bytes) + found.version.fold("")(version => s"@$version")
     }
     val inputFiles = PipelineModels.inputFiles(yaml, file, spec)(Files.read(_, "file", hadoop))
     Prepared.parse(NativeCalls.preparePipeline(yaml, file, (hashes ++ inputFiles).toArray, false))

@@ -6,6 +6,7 @@ import io.firesteel.spark.bridge.KafkaReader
 import io.firesteel.spark.kafka.deadletter.BatchTurns
 import io.firesteel.spark.kafka.windows.QueryStates
 import org.apache.hadoop.conf.Configuration
+import org.apache.hadoop.fs.Path
 import org.apache.spark.sql.connector.read.streaming._
 import org.apache.spark.sql.connector.read.{InputPartition, PartitionReaderFactory}
 import org.slf4j.LoggerFactory
@@ -37,6 +38,9 @@ private[kafka] final class FiresteelMicroBatchStream(
   private val turns = options.deadLetters.map { letters =>
     new BatchTurns(letters, letters.transactions(options.kafka), source, checkpoint)
   }
+
+  // The source's own folder is sources/N in the query's.
+  private lazy val root = new Path(checkpoint).getParent.getParent.toString
 
   private var latest: Map[TopicPartition, Long] = Map.empty
   private var last: Option[Map[TopicPartition, Long]] = None
@@ -137,7 +141,9 @@ private[kafka] final class FiresteelMicroBatchStream(
         latest,
         offsetsOf(consumed.get),
         now
-      ) ++ states.map(_.sizes.metrics(now)).getOrElse(Map.empty)).asJava
+      ) ++ states.map(_.sizes.metrics(now)).getOrElse(Map.empty) ++ plan.swap.map(
+        _.live.metrics
+      ).getOrElse(Map.empty)).asJava
     } else JMap.of()
 
   override def stop(): Unit = {
@@ -160,7 +166,7 @@ private[kafka] final class FiresteelMicroBatchStream(
     new RangeReaderFactory(
       source,
       options.kafka,
-      plan,
+      plan.inBatch(root),
       options.limits,
       options.deadLetters,
       states.filter(_ => plan.windows).map(_.sizes)

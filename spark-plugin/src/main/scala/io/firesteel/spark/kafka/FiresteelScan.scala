@@ -1,6 +1,7 @@
 package io.firesteel.spark.kafka
 
 import io.firesteel.spark.bridge.NativeProducer
+import io.firesteel.spark.explain.Explained
 import io.firesteel.spark.kafka.pushdown.RecordFilter
 import io.firesteel.spark.kafka.windows.QueryStates
 import org.apache.spark.sql.SparkSession
@@ -40,7 +41,8 @@ private[kafka] final class FiresteelScan(
     wanted: StructType,
     options: CaseInsensitiveStringMap,
     val filter: RecordFilter)
-    extends Scan {
+    extends Scan
+    with Explained {
   lazy val plan: ReadPlan = content.plan(wanted)
 
   /** The same scan with some of its columns. */
@@ -57,6 +59,8 @@ private[kafka] final class FiresteelScan(
     val narrowed = if (filter.pushed.isEmpty) "" else s", $filter"
     s"firesteel ${Subscription.of(new SourceText(options))}: ${plan.description}$narrowed"
   }
+
+  override def explained: String = plan.description
 
   override def toString: String = description()
 

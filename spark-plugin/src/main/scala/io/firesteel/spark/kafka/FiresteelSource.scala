@@ -3,6 +3,7 @@ package io.firesteel.spark.kafka
 import java.util.{EnumSet, Map => JMap, Set => JSet}
 
 import io.firesteel.spark.Firesteel
+import io.firesteel.spark.explain.Explained
 import io.firesteel.spark.kafka.sink.{BatchSink, SinkBuilder}
 import org.apache.spark.sql.connector.catalog._
 import org.apache.spark.sql.connector.expressions.Transform
@@ -47,6 +48,7 @@ final class FiresteelSource extends TableProvider with CreatableRelationProvider
 /** Read or written; what is read is known only when it is asked for, as a writer's options say nothing of it. */
 private[kafka] final class FiresteelTable(options: CaseInsensitiveStringMap)
     extends Table
+    with Explained
     with SupportsRead
     with SupportsWrite {
   private lazy val content = Content.of(new SourceText(options), SparkSession.active.sparkContext)
@@ -54,6 +56,8 @@ private[kafka] final class FiresteelTable(options: CaseInsensitiveStringMap)
   override def name(): String = "firesteel"
 
   override def schema(): StructType = content.schema
+
+  override def explained: String = content.plan(content.schema).description
 
   override def capabilities(): JSet[TableCapability] = EnumSet.of(
     TableCapability.BATCH_READ,

@@ -3,10 +3,11 @@ package io.firesteel.spark.kafka
 import io.firesteel.spark.{Firesteel, FiresteelAnalysisException}
 import io.firesteel.spark.bridge.{FiresteelException, NativeCalls}
 import io.firesteel.spark.exec.ModelRef
+import io.firesteel.spark.models.{MicroBatch, Swap}
 import io.firesteel.spark.kafka.deadletter.DeadLetterOptions
 import io.firesteel.spark.kafka.windows.StateKeys
 import io.firesteel.spark.kafka.value.{Decoded, ValueFormat}
-import io.firesteel.spark.resolve.{PipelineSource, Prepared}
+import io.firesteel.spark.resolve.{PipelineSource, Prepared, PreparedSwap}
 import org.apache.spark.SparkContext
 import org.apache.spark.sql.types._
 
@@ -19,6 +20,7 @@ import org.apache.spark.sql.types._
  * @param native the columns that native code gives, in its order
  * @param schema the columns that Spark sees, among them
  * @param rejected place of `_rejected` among the native ones, if rejected rows go to a topic and not to Spark
+ * @param swap decides which models a micro-batch has, if that may change
  * @param windows whether the call keeps state beside the partitions, so that all records must go through it
  */
 private[kafka] final case class ReadPlan(
@@ -29,7 +31,20 @@ private[kafka] final case class ReadPlan(
     models: Seq[ModelRef],
     description: String,
     rejected: Option[Int] = None,
-    windows: Boolean = false) {
+    windows: Boolean = false,
+    @transient swap: Option[Swap] = None) {
+
+  /** The same with the models of the micro-batch that is planned. Driver side; `checkpoint` is the query's folder. */
+  def inBatch(checkpoint: String): ReadPlan = swap.fold(this) { of =>
+    val batch = MicroBatch.current.getOrElse {
+      throw new WrongSourceOption(
+        "pipeline: Spark does not say which micro-batch this is, so that the versions of its models could not be " +
+          "recorded. Read the batch in the thread that foreachBatch is called in, or name versions instead of aliases"
+      )
+    }
+    val chosen = of.chosen(batch.in(checkpoint))
+    copy(call = chosen.call, models = chosen.models)
+  }
 
   /** Places of Spark's columns among the native ones, and of `_rejected` if it is taken out on the way. */
   def fields: Array[Int] = schema.fieldNames.map(native.fieldIndex) ++ rejected
@@ -109,11 +124,13 @@ private[kafka] object Content {
   /** The value through a pipeline file. */
   private final class Piped(file: String, sc: => SparkContext) extends Content {
     private val source = checked(PipelineSource.of(file, sc))
-    private val prepared = checked {
-      Prepared.parse(NativeCalls.preparePipeline(source.yaml, file, source.found, false))
+    private def prepare(of: PipelineSource) = checked {
+      Prepared.parse(NativeCalls.preparePipeline(of.yaml, file, of.found, false))
     }
+    private val prepared = prepare(source)
     private val blocks = prepared.windows.map(_.key)
     StateKeys.check(file, blocks)
+    private val swap = source.live.map(PreparedSwap(_, source, prepared, sc)(prepare))
     override val schema: StructType = prepared.output
     override def plan(wanted: StructType): ReadPlan =
       if (wanted.isEmpty && blocks.isEmpty) records(wanted)
@@ -124,7 +141,8 @@ private[kafka] object Content {
         wanted,
         source.models,
         s"pipeline ${source.name}\n${prepared.plan}",
-        windows = blocks.nonEmpty
+        windows = blocks.nonEmpty,
+        swap = swap
       )
   }
 

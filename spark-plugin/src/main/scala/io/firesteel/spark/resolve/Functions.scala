@@ -1,7 +1,10 @@
 package io.firesteel.spark.resolve
 
+import java.nio.charset.StandardCharsets.UTF_8
+
 import io.firesteel.spark.FiresteelAnalysisException
 import io.firesteel.spark.bridge.{FiresteelException, NativeBucket, NativeCalls}
+import io.firesteel.spark.doctor.{Doctor, Finding}
 import io.firesteel.spark.exec.{
   FiresteelPipeline,
   FiresteelPredict,
@@ -13,9 +16,11 @@ import io.firesteel.spark.exec.{
   WindowedRows,
   WritableTypes
 }
+import io.firesteel.spark.explain.Explain
+import io.firesteel.spark.models.{LiveModels, NamedUri, StoreFolder, Swap}
 import org.apache.spark.SparkContext
 import org.apache.spark.sql.catalyst.FunctionIdentifier
-import org.apache.spark.sql.catalyst.expressions.{Expression, ExpressionInfo, NamedExpression}
+import org.apache.spark.sql.catalyst.expressions.{Expression, ExpressionInfo, Literal, NamedExpression}
 import org.apache.spark.sql.catalyst.util.toPrettySQL
 import org.apache.spark.sql.classic.SparkSession
 import org.apache.spark.sql.internal.SQLConf
@@ -70,8 +75,39 @@ object Functions {
       "_FUNC_(model, column, ...) - Scores every row with an ONNX model: a struct of all its outputs, null where a " +
         "column is null.",
       predict
+    ),
+    described(
+      "firesteel_transform",
+      classOf[FiresteelPipeline],
+      "_FUNC_(file, struct(*)) - firesteel_pipeline under the name that its Python and Scala methods have.",
+      pipeline
+    ),
+    described(
+      "firesteel_explain",
+      classOf[Literal],
+      "_FUNC_(file) - What a pipeline file does and how it would run here, as text.",
+      {
+        case Seq(file) =>
+          Literal(Explain.pipeline(constant("firesteel_explain", Some(file), "the path of a pipeline file")))
+        case other => throw wrongCount("firesteel_explain", "a file", other.length)
+      }
+    ),
+    described(
+      "firesteel_doctor",
+      classOf[Literal],
+      "_FUNC_() - Looks whether Firesteel can run here: a JSON list of findings, each with its cure.",
+      {
+        case Seq() => Literal(Finding.toJson(Doctor.findings(SparkSession.active)))
+        case other => throw wrongCount("firesteel_doctor", "no argument", other.length)
+      }
     )
   )
+
+  private def wrongCount(name: String, wanted: String, got: Int) =
+    new FiresteelAnalysisException(s"WRONG_ARGUMENT: $name takes $wanted, but got $got arguments")
+
+  /** The plan of a pipeline file, with windows or without, as it reads records' bytes. */
+  def planOf(path: String): String = prepared(checked(PipelineSource.of(path, sparkContext)), path, typed = false).plan
 
   private def described(name: String, of: Class[_], usage: String, builder: Builder) =
     (
@@ -102,7 +138,8 @@ object Functions {
       )
     }
     val source = checked(PipelineSource.of(path, sparkContext))
-    val whole = firstOf(path, arguments(1))(prepared(source, path, _))
+    val prepare = prepared(_: PipelineSource, path, _: Boolean)
+    val whole = firstOf(path, arguments(1))(prepare(source, _))
     if (whole.chosen.windows.nonEmpty) {
       throw new FiresteelAnalysisException(
         s"WINDOWS_NEED_ORDER: $path has windows, which need all rows of a key in one place and in their order. Use " +
@@ -110,21 +147,26 @@ object Functions {
           FiresteelPipeline.Name
       )
     }
-    call(source, whole)
+    val swap = swapped(source, whole.chosen)(prepare(_, whole.typed))
+    call(source, whole, swap)
   }
+
+  /** What gives a call of a pipeline other models, if they may change. */
+  private def swapped(source: PipelineSource, first: Prepared)(prepare: PipelineSource => Prepared): Option[Swap] =
+    source.live.map(PreparedSwap(_, source, first, sparkContext)(prepare))
 
   private def prepared(source: PipelineSource, path: String, typed: Boolean): Prepared =
     checked(Prepared.parse(NativeCalls.preparePipeline(source.yaml, path, source.found, typed)))
 
   /** A prepared call and the columns that it takes. */
-  private final case class Chosen(chosen: Prepared, input: PipelineInput)
+  private final case class Chosen(chosen: Prepared, input: PipelineInput, typed: Boolean)
 
   /** What reads records: typed columns if all are there, else their bytes. */
   private def firstOf(path: String, struct: Expression)(prepare: Boolean => Prepared): Chosen = {
     val input = new PipelineInput(struct, SQLConf.get.resolver)
     val typed = prepare(true)
     input.missing(typed) match {
-      case Seq() => Chosen(typed, input)
+      case Seq() => Chosen(typed, input, typed = true)
       case missing =>
         val bytes = prepare(false)
         if (input.missing(bytes).nonEmpty) {
@@ -134,7 +176,7 @@ object Functions {
               input.names.mkString(", ")
           )
         }
-        Chosen(bytes, input)
+        Chosen(bytes, input, typed = false)
     }
   }
 
@@ -145,7 +187,7 @@ object Functions {
     (constants, arguments.length) match {
       case (Seq(buckets: Int, stream: Boolean), 4) =>
         val source = checked(PipelineSource.of(path, sparkContext))
-        call(source, firstOf(path, arguments(3))(parts(source, path, _, buckets, stream).front))
+        call(source, firstOf(path, arguments(3))(parts(source, path, _, buckets, stream).front), None)
       case _ =>
         throw new FiresteelAnalysisException(
           s"WRONG_ARGUMENT: $name takes a file, a constant number of buckets, whether it is a stream, and one struct, " +
@@ -162,8 +204,10 @@ object Functions {
       )
     }
     val source = checked(PipelineSource.of(path, sparkContext))
-    val back = parts(source, path, typed = true, 1, stream = true).back
-    val program = Functions.program(source.name, back, back.input, source.models, isStruct = false)
+    val prepare = parts(_: PipelineSource, path, typed = true, 1, stream = true).back
+    val back = prepare(source)
+    val swap = swapped(source, back)(prepare)
+    val program = Functions.program(source.name, back, back.input, source.models, isStruct = false, swap)
     UnpackedRows(program, arguments(1))
   }
 
@@ -200,9 +244,9 @@ object Functions {
       stream: Boolean): PreparedParts =
     checked(Prepared.parseParts(NativeBucket.prepare(source.yaml, path, source.found, typed, buckets, stream)))
 
-  private def call(source: PipelineSource, of: Chosen): Expression = {
+  private def call(source: PipelineSource, of: Chosen, swap: Option[Swap]): Expression = {
     val (fields, expressions) = of.input.columns(of.chosen).unzip
-    val program = Functions.program(source.name, of.chosen, fields, source.models, isStruct = false)
+    val program = Functions.program(source.name, of.chosen, fields, source.models, isStruct = false, swap)
     FiresteelPipeline(program, expressions)
   }
 
@@ -227,17 +271,31 @@ object Functions {
       }
       StructField(name, column.dataType)
     }
-    val model = ModelStore.load(path, sparkContext)
-    val prepared = checked(
-      Prepared.parse(
-        NativeCalls.preparePredict(path, model.sha256, fields.map(_.name).toArray, fields.map(_.dataType.sql).toArray)
-      )
-    )
+    val sc = sparkContext
+    val (model, live) = LiveModels.inQuery(sc.applicationId, path, "") {
+      val model = ModelStore.load(path, sc)
+      val key = s"predict-${StoreFolder.sha256(path.getBytes(UTF_8)).take(KeyDigits)}"
+      (model, ModelStore.live(key, Seq(NamedUri("model", path)), Seq(model), sc))
+    }
+    val (names, types) = (fields.map(_.name).toArray, fields.map(_.dataType.sql).toArray)
+    def prepare(of: ModelRef) =
+      checked(Prepared.parse(NativeCalls.preparePredict(path, of.sha256, names, types)))
+    val prepared = prepare(model)
+    val swap = live.map(PreparedSwap.of(_, Seq(model), prepared, sc)(models => prepare(models.head)))
     // SQL lets two arguments share a name; on the way to the engine they go by their places.
     val crossing = fields.zipWithIndex.map { case (field, i) => field.copy(name = s"a$i") }
-    FiresteelPredict(program(path, prepared, crossing, Seq(model), isStruct = true), values)
+    FiresteelPredict(program(path, prepared, crossing, Seq(model), isStruct = true, swap), values)
   }
 
-  private def program(name: String, p: Prepared, fields: Seq[StructField], models: Seq[ModelRef], isStruct: Boolean) =
-    new Program(name, p.call, StructType(fields), p.output, models, p.plan, isStruct)
+  /** Enough to tell a few uris apart. */
+  private val KeyDigits = 12
+
+  private def program(
+      name: String,
+      p: Prepared,
+      fields: Seq[StructField],
+      models: Seq[ModelRef],
+      isStruct: Boolean,
+      swap: Option[Swap] = None) =
+    new Program(name, p.call, StructType(fields), p.output, models, p.plan, isStruct, swap)
 }

@@ -4,6 +4,7 @@ import java.util.Base64
 
 import com.fasterxml.jackson.databind.JsonNode
 import io.firesteel.spark.FiresteelAnalysisException
+import io.firesteel.spark.models.NamedUri
 import io.firesteel.spark.bridge.{FiresteelException, NativeCalls}
 
 import scala.jdk.CollectionConverters._
@@ -18,6 +19,12 @@ private[spark] object PipelineModels {
   def load[A](yaml: String, file: String, spec: JsonNode)(load: String => A): Seq[A] =
     spec.path("models").elements().asScala.toSeq.zipWithIndex.map { case (model, position) =>
       at(yaml, file, position, model.path("uri").asText, ".onnx")(load)
+    }
+
+  /** Names and uris of the models, the latter as seen from the folder of the file. */
+  def uris(file: String, spec: JsonNode): Seq[NamedUri] =
+    spec.path("models").elements().asScala.toSeq.map { model =>
+      NamedUri(model.path("name").asText, Files.relativeTo(file, model.path("uri").asText))
     }
 
   /**

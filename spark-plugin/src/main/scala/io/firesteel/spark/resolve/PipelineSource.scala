@@ -6,21 +6,24 @@ import scala.collection.concurrent.TrieMap
 
 import io.firesteel.spark.bridge.NativeCalls
 import io.firesteel.spark.exec.ModelRef
+import io.firesteel.spark.models.LiveModels
 import org.apache.spark.SparkContext
 
 /**
  * A pipeline file and the files that it names, as they were read on the driver.
  *
  * @param inputFiles the input's schema or descriptor set, in base64
+ * @param live the models, if they may change while a query runs
  */
 private[spark] final case class PipelineSource(
     name: String,
     yaml: String,
     models: Seq[ModelRef],
-    inputFiles: Seq[String]) {
+    inputFiles: Seq[String],
+    live: Option[LiveModels] = None) {
 
   /** What the engine wants to know of the files that the pipeline file names, in its order. */
-  def found: Array[String] = (models.map(_.sha256) ++ inputFiles).toArray
+  def found: Array[String] = (models.map(_.found) ++ inputFiles).toArray
 }
 
 private[spark] object PipelineSource {
@@ -56,8 +59,12 @@ private[spark] object PipelineSource {
 
   private def read(path: String, sc: SparkContext): PipelineSource = {
     val yaml = new String(Files.read(path, "pipeline file", sc.hadoopConfiguration), UTF_8)
-    val spec = Prepared.read(NativeCalls.parse(yaml, path))
-    val models = PipelineModels.load(yaml, path, spec)(ModelStore.load(_, sc))
-    PipelineSource(spec.path("name").asText(path), yaml, models, inputFiles(yaml, path, sc))
+    LiveModels.inQuery(sc.applicationId, path, yaml) {
+      val spec = Prepared.read(NativeCalls.parse(yaml, path))
+      val name = spec.path("name").asText(path)
+      val models = PipelineModels.load(yaml, path, spec)(ModelStore.load(_, sc))
+      val live = ModelStore.live(name, PipelineModels.uris(path, spec), models, sc)
+      PipelineSource(name, yaml, models, inputFiles(yaml, path, sc), live)
+    }
   }
 }

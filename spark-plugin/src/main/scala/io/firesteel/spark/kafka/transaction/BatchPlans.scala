@@ -108,7 +108,8 @@ private[kafka] final class BatchPlans(settings: TransactionSettings, query: Stri
     val found = mutable.Map.empty[String, (Marker, Place)]
     val start = s"$query/$sink/"
     // Only where they may stand: in the others, other queries' transactions may be open.
-    val places = (0 until writers).map(writer => markers.partitionOf(planId.copy(partition = writer.toString), partitions))
+    val places =
+      (0 until writers).map(writer => markers.partitionOf(planId.copy(partition = writer.toString), partitions))
     markers.read(admin, places.map(_ -> 0L).toMap) { (key, value, place) =>
       val writer = key.stripPrefix(start)
       if (key.startsWith(start) && writer.toIntOption.isDefined) {
