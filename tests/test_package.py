@@ -123,7 +123,10 @@ def full_spec() -> firesteel.PipelineSpec:
         features={"on": "id % 2 = 0", "größe_log": "ln(größe)"},
         models=[
             firesteel.Model("a", "a.onnx", {"score": "probabilities[1]"}, {"input": ["größe", "größe_log"]}, "nan"),
-            firesteel.Model("b", "b.onnx", {"label": "label"}, kernel="onnxruntime"),
+            firesteel.Model("b", "b.onnx", {"label": "label"}, kernel="onnxruntime", nulls=firesteel.Impute(0)),
+            firesteel.Model(
+                "c", "c.onnx", {"y": "y"}, nulls={"x": firesteel.Impute("?")}, nan="null", allow_lossy=True, stamp=False
+            ),
         ],
         output=["id", "score", "label"],
     )
@@ -145,7 +148,22 @@ def test_a_spec_becomes_yaml_that_any_reader_reads_back() -> None:
                 "outputs": {"score": "probabilities[1]"},
                 "nulls": "nan",
             },
-            {"name": "b", "uri": "b.onnx", "outputs": {"label": "label"}, "kernel": "onnxruntime"},
+            {
+                "name": "b",
+                "uri": "b.onnx",
+                "outputs": {"label": "label"},
+                "nulls": {"impute": "0"},
+                "kernel": "onnxruntime",
+            },
+            {
+                "name": "c",
+                "uri": "c.onnx",
+                "outputs": {"y": "y"},
+                "nulls": {"x": {"impute": "?"}},
+                "nan": "null",
+                "allow_lossy": "true",
+                "stamp": "false",
+            },
         ],
         "output": ["id", "score", "label"],
     }

@@ -29,7 +29,7 @@ from firesteel.errors import (
 from firesteel.fitting import fit_one_hot, fit_scalers
 from firesteel.functions import accepted, compare, predict, rejected
 from firesteel.pipeline import Pipeline
-from firesteel.spec import Avro, Check, Fill, Model, PipelineSpec, Protobuf, Registry, Require, Sample
+from firesteel.spec import Avro, Check, Fill, Impute, Model, PipelineSpec, Protobuf, Registry, Require, Sample
 from firesteel.training import TrainingSet
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "Finding",
     "FiresteelError",
     "FitError",
+    "Impute",
     "JarNotFoundError",
     "Model",
     "NotInstalledError",

@@ -29,12 +29,13 @@ def predict(model: str | os.PathLike[str], *columns: Column | str) -> Column:
         The ``.onnx`` file. A relative path that exists here is made absolute; any other is left to the driver
         (over Spark Connect the driver is the server).
     *columns : Column or str
-        The model's inputs, in the order of the model. A row with a null among them gives a null struct.
+        The model's inputs, in the order of the model: numbers, booleans, texts, arrays of them, ml vectors. A row
+        with a null among them gives a null struct.
 
     Returns
     -------
     Column
-        A struct with one field per output of the model.
+        A struct with one field per output of the model: a plain value, or arrays nested as the output's dimensions.
 
     Raises
     ------

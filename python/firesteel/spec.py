@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from firesteel.pipeline import Pipeline
 
-__all__ = ["Avro", "Check", "Fill", "Model", "PipelineSpec", "Protobuf", "Registry", "Require", "Sample"]
+__all__ = ["Avro", "Check", "Fill", "Impute", "Model", "PipelineSpec", "Protobuf", "Registry", "Require", "Sample"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,26 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Impute:
+    """Give a model a value in place of a null in its input.
+
+    Examples
+    --------
+    >>> Impute(-1)
+    Impute(value=-1)
+    """
+
+    value: str | int | float | bool
+
+
+NullPolicy = Literal["reject", "nan"] | Impute
+
+
+def _policy(policy: NullPolicy) -> str | dict[str, Any]:
+    return {"impute": policy.value} if isinstance(policy, Impute) else policy
+
+
+@dataclass(frozen=True)
 class Model:
     """One ONNX model of a pipeline.
 
@@ -104,8 +124,13 @@ class Model:
         New column to selector, such as ``{"score": "probabilities[1]"}``.
     inputs : mapping of str to sequence of str, optional
         Model input to columns, in order. Empty: matched by name.
-    nulls : {"reject", "nan"}
-        What a null input does to its row. Default "reject".
+    nulls : {"reject", "nan"}, Impute, or mapping of str to these
+        What a null in an input's column does: its row is rejected, the model gets NaN, or a value. For all inputs,
+        or by input; an input without an entry rejects. Default "reject".
+    nan : {"pass", "null", "reject"}
+        What a result that is NaN becomes: itself, null, or the rejection of its row. Default "pass".
+    allow_lossy : bool
+        Whether whole numbers may be rounded where the model takes floats; else such rows are rejected. Default False.
     kernel : {"auto", "onnxruntime"}
         What may compute the scores. Default "auto": Firesteel's own kernel where it gives ONNX Runtime's bits.
     stamp : bool
@@ -120,7 +145,9 @@ class Model:
     uri: str
     outputs: Mapping[str, str]
     inputs: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    nulls: Literal["reject", "nan"] = "reject"
+    nulls: NullPolicy | Mapping[str, NullPolicy] = "reject"
+    nan: Literal["pass", "null", "reject"] = "pass"
+    allow_lossy: bool = False
     kernel: Literal["auto", "onnxruntime"] = "auto"
     stamp: bool = True
     challenges: str | None = None
@@ -132,7 +159,14 @@ class Model:
             entry["inputs"] = {key: list(columns) for key, columns in self.inputs.items()}
         entry["outputs"] = dict(self.outputs)
         if self.nulls != "reject":
-            entry["nulls"] = self.nulls
+            if isinstance(self.nulls, Mapping):
+                entry["nulls"] = {input_: _policy(policy) for input_, policy in self.nulls.items()}
+            else:
+                entry["nulls"] = _policy(self.nulls)
+        if self.nan != "pass":
+            entry["nan"] = self.nan
+        if self.allow_lossy:
+            entry["allow_lossy"] = True
         if self.kernel != "auto":
             entry["kernel"] = self.kernel
         if not self.stamp:

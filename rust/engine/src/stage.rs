@@ -47,13 +47,19 @@ pub enum RejectCode {
     LateEvent,
     /// A model input is null.
     NullFeature,
+    /// A whole number that a model input can't hold.
+    InputValue,
+    /// An array of another shape than the model input takes.
+    InputShape,
     /// The model failed on this row.
     InferenceFailed,
+    /// A result is NaN, and the author wants such rows rejected.
+    NanResult,
 }
 
 impl RejectCode {
     /// Every code, for docs and for counters indexed by [`RejectCode::index`].
-    pub const ALL: [RejectCode; 20] = [
+    pub const ALL: [RejectCode; 23] = [
         Self::Tombstone,
         Self::EmptyValue,
         Self::Malformed,
@@ -73,7 +79,10 @@ impl RejectCode {
         Self::BadEventTime,
         Self::LateEvent,
         Self::NullFeature,
+        Self::InputValue,
+        Self::InputShape,
         Self::InferenceFailed,
+        Self::NanResult,
     ];
 
     /// The name that users see in `_rejected.code`.
@@ -98,7 +107,10 @@ impl RejectCode {
             Self::BadEventTime => "BAD_EVENT_TIME",
             Self::LateEvent => "LATE_EVENT",
             Self::NullFeature => "NULL_FEATURE",
+            Self::InputValue => "INPUT_VALUE",
+            Self::InputShape => "INPUT_SHAPE",
             Self::InferenceFailed => "INFERENCE_FAILED",
+            Self::NanResult => "NAN_RESULT",
         }
     }
 
@@ -108,7 +120,8 @@ impl RejectCode {
     }
 }
 
-/// One row that a stage did not take. The message never holds payload text: type, length and column are enough.
+/// One row that a stage did not take. The message never holds payload text (type, length and column are
+/// enough), but that of the model stage does: it has the values of the model's inputs, without which a failure can't be understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectedRow {
     /// Row number inside the batch that the stage was given, from 0.

@@ -153,11 +153,14 @@ fn open_and_deep_shapes_become_arrays() {
     )
     .unwrap();
     let staged = scorer(&model("arrays"), &batch, &[], NullPolicy::Reject).unwrap().process(batch).unwrap();
-    for name in ["same", "deep"] {
-        let list = staged.kept.column_by_name(name).unwrap().as_list::<i32>();
-        assert_eq!(list.len(), 2);
-        assert_eq!(list.value(1).as_primitive::<Float32Type>().values(), &[2.0, 2.0, 2.0], "{name}");
-    }
+    let list = staged.kept.column_by_name("same").unwrap().as_list::<i32>();
+    assert_eq!(list.len(), 2);
+    assert_eq!(list.value(1).as_primitive::<Float32Type>().values(), &[2.0, 2.0, 2.0]);
+    // Two inner dimensions, [3, 1]: arrays of arrays.
+    let deep = staged.kept.column_by_name("deep").unwrap().as_list::<i32>().value(1);
+    let deep = deep.as_list::<i32>();
+    assert_eq!((deep.len(), deep.value_length(2)), (3, 1));
+    assert_eq!(deep.values().as_primitive::<Float32Type>().values(), &[1.0, 1.0, 1.0, 2.0, 2.0, 2.0]);
 }
 
 #[test]

@@ -169,6 +169,8 @@ fn push(store: &mut Store, field: &[u8]) -> Parsed<()> {
             Ok(millis) => timestamp::from_epoch_millis(millis.to_integer()?)?,
             Err(_) => timestamp::instant(field)?,
         }),
+        // The decoder takes no schema with arrays for CSV.
+        Store::List(_) => return Err(not_a_value()),
     }
     Ok(())
 }

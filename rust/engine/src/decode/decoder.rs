@@ -1,7 +1,7 @@
 //! The stage: a batch of values in, kept and rejected rows out.
 
 use arrow::array::{Array, BinaryArray};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use super::avro::AvroReader;
@@ -49,9 +49,15 @@ impl Decoder {
             let field = schema.field(column);
             let message = format!("column `{}`: records cannot hold the type {}", field.name(), type_name(field.data_type()));
             SpecError::new("UNSUPPORTED_TYPE", "input.schema", message).with_hint(
-                "BOOLEAN, TINYINT, SMALLINT, INT, BIGINT, FLOAT, DOUBLE, DECIMAL(p,s), STRING, BINARY, DATE, TIMESTAMP or TIMESTAMP_NTZ",
+                "BOOLEAN, TINYINT, SMALLINT, INT, BIGINT, FLOAT, DOUBLE, DECIMAL(p,s), STRING, BINARY, DATE, TIMESTAMP, TIMESTAMP_NTZ, or ARRAY of these",
             )
         })?;
+        if options.format != Format::Json
+            && let Some(field) = schema.fields().iter().find(|field| matches!(field.data_type(), DataType::List(_)))
+        {
+            let message = format!("column `{}`: arrays are read from JSON only", field.name());
+            return Err(SpecError::new("UNSUPPORTED_TYPE", "input.schema", message).with_hint("leave the column out"));
+        }
         let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
         let reader = match options.format {
             Format::Json => Reader::Json(JsonReader::try_new(&names, options.max_depth)?),

@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BinaryArray, BooleanArray, BooleanBufferBuilder, PrimitiveArray, StringArray};
+use arrow::array::{ArrayRef, BinaryArray, BooleanArray, BooleanBufferBuilder, ListArray, PrimitiveArray, StringArray};
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, TimeUnit, TimestampMicrosecondType,
+    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, FieldRef, Float32Type, Float64Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
 };
 use arrow::error::ArrowError;
 
@@ -156,6 +156,63 @@ pub(super) enum Store {
     Wall(Fixed<i64>),
     /// `DECIMAL(precision, scale)`, scaled
     Decimal(Fixed<i128>, u8, i8),
+    /// `ARRAY<...>`
+    List(Box<List>),
+}
+
+/// Arrays: their elements end to end.
+#[derive(Debug)]
+pub(super) struct List {
+    element: FieldRef,
+    elements: Store,
+    count: usize,
+    offsets: Vec<i32>,
+    nulls: Vec<u32>,
+}
+
+impl List {
+    fn of(element: &FieldRef) -> Option<Self> {
+        let elements = Store::of(element.data_type())?;
+        Some(Self { element: Arc::clone(element), elements, count: 0, offsets: vec![0], nulls: Vec::new() })
+    }
+
+    /// The store of the elements, to push exactly one to.
+    pub(super) fn element(&mut self) -> &mut Store {
+        self.count += 1;
+        &mut self.elements
+    }
+
+    /// Ends an array with the elements pushed since the last one. (A record is shorter than 2^31 bytes, and so a batch
+    /// of them has fewer elements.)
+    pub(super) fn end_value(&mut self) {
+        self.offsets.push(self.count as i32);
+    }
+
+    fn rows(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    fn push_null(&mut self) {
+        self.nulls.push(self.rows() as u32);
+        self.end_value();
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        self.offsets.truncate(rows + 1);
+        self.count = self.offsets.last().map_or(0, |&end| end as usize);
+        // Also what a record that failed inside an array left behind.
+        self.elements.truncate(self.count);
+        cut_nulls(&mut self.nulls, rows);
+    }
+
+    fn take(&mut self) -> Result<ListArray, ArrowError> {
+        let rows = self.rows();
+        let elements = self.elements.take()?;
+        let offsets = std::mem::replace(&mut self.offsets, vec![0]);
+        self.count = 0;
+        let nulls = take_nulls(&mut self.nulls, rows);
+        ListArray::try_new(Arc::clone(&self.element), OffsetBuffer::new(ScalarBuffer::from(offsets)), elements, nulls)
+    }
 }
 
 impl Store {
@@ -179,6 +236,7 @@ impl Store {
             DataType::Decimal128(precision, scale) if (0..=*precision as i8).contains(scale) && *precision <= 38 => {
                 Self::Decimal(Fixed::default(), *precision, *scale)
             }
+            DataType::List(element) => Self::List(Box::new(List::of(element)?)),
             _ => return None,
         })
     }
@@ -195,6 +253,7 @@ impl Store {
             Self::Float64(column) => column.push_null(),
             Self::Text(column) | Self::Binary(column) => column.push_null(),
             Self::Decimal(column, _, _) => column.push_null(),
+            Self::List(column) => column.push_null(),
         }
     }
 
@@ -210,6 +269,7 @@ impl Store {
             Self::Float64(column) => column.truncate(rows),
             Self::Text(column) | Self::Binary(column) => column.truncate(rows),
             Self::Decimal(column, _, _) => column.truncate(rows),
+            Self::List(column) => column.truncate(rows),
         }
     }
 
@@ -225,6 +285,7 @@ impl Store {
             Self::Float64(column) => column.values.reserve(rows),
             Self::Text(column) | Self::Binary(column) => column.offsets.reserve(rows),
             Self::Decimal(column, _, _) => column.values.reserve(rows),
+            Self::List(column) => column.offsets.reserve(rows),
         }
     }
 
@@ -255,6 +316,7 @@ impl Store {
             Self::Decimal(column, precision, scale) => {
                 Arc::new(primitive::<Decimal128Type>(column)?.with_precision_and_scale(*precision, *scale)?)
             }
+            Self::List(column) => Arc::new(column.take()?),
         })
     }
 }

@@ -7,23 +7,32 @@
 //! content once ([`registry`]) and keeps it for life. Start at [`Scorer::process`]; `docs/reference/models.md` is the
 //! user's page.
 
+mod arrays;
 mod bind;
 mod call;
+mod cast;
+mod collect;
 mod convert;
 mod error;
+mod intake;
 mod kernel;
 mod logging;
+mod mapping;
+mod number;
 pub mod onnx_model;
 pub mod onnx_proto;
 mod output;
 pub mod registry;
 pub mod runtime;
 mod scorer;
+mod shown;
+mod tensor;
 mod trees;
+mod trial;
 mod wire;
 mod zipmap;
 
 pub use error::ModelError;
 pub use onnx_model::{ElementType, OnnxModel, TensorDescription};
 pub use output::all_outputs;
-pub use scorer::{NullPolicy, Outputs, Scorer, ScorerOptions};
+pub use scorer::{NanPolicy, NullPolicy, Nulls, Outputs, Scorer, ScorerOptions};

@@ -10,109 +10,14 @@ use std::thread::available_parallelism;
 
 use ort::session::Session;
 use ort::session::builder::{AutoDevicePolicy, GraphOptimizationLevel, PrepackedWeights, SessionBuilder};
-use ort::value::{Outlet, TensorElementType, ValueType};
 use sha2::{Digest, Sha256};
 
 use super::error::ModelError;
 use super::onnx_proto::{self, ModelSummary};
+use super::tensor::describe;
+pub use super::tensor::{ElementType, TensorDescription};
 use super::trees::{Trees, proof};
 use super::{runtime, zipmap};
-
-/// Element types that a column can become or come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ElementType {
-    /// 32-bit float.
-    Float32,
-    /// 64-bit float.
-    Float64,
-    /// 64-bit integer.
-    Int64,
-    /// 32-bit integer.
-    Int32,
-    /// True or false.
-    Bool,
-    /// Text.
-    String,
-}
-
-impl ElementType {
-    fn from_ort(kind: TensorElementType) -> Option<Self> {
-        match kind {
-            TensorElementType::Float32 => Some(Self::Float32),
-            TensorElementType::Float64 => Some(Self::Float64),
-            TensorElementType::Int64 => Some(Self::Int64),
-            TensorElementType::Int32 => Some(Self::Int32),
-            TensorElementType::Bool => Some(Self::Bool),
-            TensorElementType::String => Some(Self::String),
-            _ => None,
-        }
-    }
-
-    /// ONNX's name, such as `float`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Float32 => "float",
-            Self::Float64 => "double",
-            Self::Int64 => "int64",
-            Self::Int32 => "int32",
-            Self::Bool => "bool",
-            Self::String => "string",
-        }
-    }
-}
-
-/// An input or output of a model.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TensorDescription {
-    /// Name in the model.
-    pub name: String,
-    /// Element type; `None` for one that no column can hold, or for an output that is no tensor.
-    pub element: Option<ElementType>,
-    /// What ONNX calls the type, for messages.
-    pub type_name: String,
-    /// Declared shape; `None` for a dimension that varies. Empty also when the file does not say.
-    pub shape: Vec<Option<i64>>,
-    /// Class labels of the columns, in order, where the file tells them; else empty.
-    pub labels: Vec<String>,
-}
-
-impl TensorDescription {
-    fn new(outlet: &Outlet, summary: &ModelSummary) -> Self {
-        let (element, type_name, shape) = match outlet.dtype() {
-            ValueType::Tensor { ty, shape, .. } => {
-                let element = ElementType::from_ort(*ty);
-                let name = element.map_or_else(|| ty.to_string(), |element| element.name().to_owned());
-                (element, name, shape.iter().map(|&dim| (dim >= 0).then_some(dim)).collect())
-            }
-            other => (None, other.to_string(), Vec::new()),
-        };
-        let labels = summary.labels.get(outlet.name()).cloned().unwrap_or_default();
-        Self { name: outlet.name().to_owned(), element, type_name, shape, labels }
-    }
-
-    /// Values per row: the product of all dimensions but the first. `None` if one of them varies or nothing is declared.
-    pub fn width(&self) -> Option<usize> {
-        match self.shape.len() {
-            0 => None,
-            _ => self.shape[1..]
-                .iter()
-                .try_fold(1usize, |product, dim| product.checked_mul(usize::try_from((*dim)?).ok()?)),
-        }
-    }
-}
-
-impl std::fmt::Display for TensorDescription {
-    /// `float_input float[?,16]`
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.name, self.type_name)?;
-        if !self.shape.is_empty() {
-            let dims: Vec<String> =
-                self.shape.iter().map(|dim| dim.map_or_else(|| "?".to_owned(), |dim| dim.to_string())).collect();
-            write!(f, "[{}]", dims.join(","))?;
-        }
-        Ok(())
-    }
-}
 
 /// A model that is ready to run. Shared by all tasks of the process.
 #[derive(Debug)]
@@ -158,8 +63,8 @@ impl OnnxModel {
         }
         let weights = PrepackedWeights::new();
         let session = session(&rewritten, &weights).map_err(|error| refused(&error, &summary))?;
-        let inputs = session.inputs().iter().map(|outlet| TensorDescription::new(outlet, &summary)).collect();
-        let outputs = session.outputs().iter().map(|outlet| TensorDescription::new(outlet, &summary)).collect();
+        let inputs = session.inputs().iter().map(|outlet| describe(outlet, &summary)).collect();
+        let outputs = session.outputs().iter().map(|outlet| describe(outlet, &summary)).collect();
         let max_idle = available_parallelism().map_or(1, usize::from);
         Ok(Self {
             sha256: sha256(bytes),
@@ -205,7 +110,11 @@ impl OnnxModel {
         let trees = Trees::read(&self.bytes).ok().flatten()?;
         let [input] = self.inputs.as_slice() else { return None };
         let features = input.width().or_else(|| trees.least_features())?;
-        if input.element != Some(ElementType::Float32) || input.shape.len() > 2 || !trees.takes(features) {
+        if input.element != Some(ElementType::Float32)
+            || input.is_sequence
+            || input.shape.len() > 2
+            || !trees.takes(features)
+        {
             return None;
         }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,7 +2,7 @@
 //!
 //! The bits of a row's score must not depend on the batch it came in. So every session is single-threaded, a lone row
 //! runs as two equal ones (ONNX Runtime has other kernels for one row), and large batches run in pieces of a fixed
-//! size that fits the cache. Tree ensembles have a kernel of ours ([`super::kernel`]) with the same bits.
+//! size that fits the cache. Rows of different shapes run apart ([`super::intake`]). Tree ensembles have a kernel of ours ([`super::kernel`]) with the same bits.
 //!
 //! When a run fails, the batch is halved until the failing rows stand alone; those are rejected with
 //! `INFERENCE_FAILED`. This holds also when every row fails: whether a row is rejected must not depend on its
@@ -14,20 +14,23 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, new_null_array};
-use arrow::compute::filter_record_batch;
+use arrow::array::{ArrayRef, BooleanArray, UInt32Array};
+use arrow::compute::{filter_record_batch, take};
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use ort::session::{HasSelectedOutputs, RunOptions};
 
-use super::bind::{self, Plan};
-use super::call::{run, run_options};
+use super::bind::{self, OnNull, Plan, RowsAtATime};
+use super::call::{ran, run, run_options};
 use super::convert::Buffer;
+use super::intake::Intake;
 use super::kernel::Kernel;
-use super::onnx_model::{ElementType, OnnxModel};
-use super::output::{self, Collector, Selected, Widths};
+use super::onnx_model::OnnxModel;
+use super::output::{self, Collector, Cut, Selected};
+use super::shown;
+use super::trial::trial;
 use crate::error::{SpecError, StageError};
-pub use crate::spec::NullPolicy;
+pub use crate::spec::{NanPolicy, NullPolicy, Nulls};
 use crate::stage::{RejectCode, RejectedRow, Staged};
 
 /// Rows per call of ONNX Runtime.
@@ -36,7 +39,7 @@ const CHUNK_ROWS: usize = 4096;
 /// Which outputs become columns.
 #[derive(Debug, Clone)]
 pub enum Outputs<'a> {
-    /// New column and selector (`name`, `name[1]`, `name["label"]`), in column order.
+    /// New column and selector (`name`, `name[1]`, `name["label"]`, `name[*]`), in column order.
     Columns(&'a [(String, String)]),
     /// Every output under its own name; see [`super::all_outputs`].
     All,
@@ -53,10 +56,16 @@ pub struct ScorerOptions<'a> {
     pub inputs: &'a [(String, Vec<String>)],
     /// Columns that a model with one input takes in this order when names don't fit: the pipeline's features.
     pub default_columns: &'a [String],
+    /// Whether a model with several inputs takes the default columns in order too.
+    pub by_position: bool,
     /// Which outputs become columns.
     pub outputs: Outputs<'a>,
     /// What a null in an input column does.
-    pub nulls: NullPolicy,
+    pub nulls: Nulls,
+    /// What a result that is NaN does.
+    pub nan: NanPolicy,
+    /// Whether whole numbers may be rounded on the way into floats.
+    pub allow_lossy: bool,
 }
 
 /// Appends a model's outputs to a batch. Guarantees: 1. order kept; 2. rows in = rows kept + rows rejected; 3. same row,
@@ -68,7 +77,7 @@ pub struct Scorer {
     output: SchemaRef,
     plan: Plan,
     selected: Vec<Selected>,
-    nulls: NullPolicy,
+    nan: NanPolicy,
     /// Our own way to score, if there is one for this model and these columns; else ONNX Runtime's.
     kernel: Option<Kernel>,
     /// Whether there would be one, and the author wants ONNX Runtime.
@@ -96,51 +105,38 @@ impl Scorer {
     /// output column whose name is taken, a model of floats that fails on zeros.
     pub fn try_new(options: &ScorerOptions<'_>, model: Arc<OnnxModel>, input: &SchemaRef) -> Result<Self, SpecError> {
         let plan = bind::bind(options, &model, input)?;
-        let buffers = plan.bindings.iter().map(|binding| Buffer::new(binding.element)).collect();
-        let mut scorer = Self {
-            name: options.name.to_owned(),
-            run: run_options(&[]).map_err(|error| SpecError::new("MODEL", options.path, error.to_string()))?,
-            model,
-            input: Arc::clone(input),
-            output: Arc::clone(input),
-            plan,
-            selected: Vec::new(),
-            nulls: options.nulls,
-            kernel: None,
-            kernel_refused: false,
-            buffers,
-            notes: Vec::new(),
-            complained: false,
-        };
-        let widths = scorer.trial(options.path)?;
-        scorer.selected = match options.outputs {
-            Outputs::All => output::all(&scorer.model, &widths),
+        let mut buffers: Vec<Buffer> = plan.bindings.iter().map(|binding| Buffer::new(binding.element)).collect();
+        let mut notes = Vec::new();
+        match plan.rows {
+            RowsAtATime::Any => {}
+            RowsAtATime::Exactly(1) => notes.push("the model takes one row at a time".to_owned()),
+            RowsAtATime::Exactly(rows) => notes.push(format!("the model takes {rows} rows at a time")),
+            RowsAtATime::OneCall => notes.push("an input is a sequence: one call per row".to_owned()),
+        }
+        if plan.is_ragged() {
+            notes.push("rows of one shape run together".to_owned());
+        }
+        let trialled = trial(options.path, &model, &plan, input, &mut buffers, &mut notes)?;
+        let null_inside = options.nan == NanPolicy::Null;
+        let selected: Vec<Selected> = match options.outputs {
+            Outputs::All => output::all(&model, &trialled, null_inside),
             Outputs::Columns(columns) => columns
                 .iter()
                 .map(|(column, text)| {
-                    output::select(&scorer.model, &format!("{}.outputs.{column}", options.path), column, text, &widths)
+                    let path = format!("{}.outputs.{column}", options.path);
+                    output::select(&model, &path, column, text, &trialled, null_inside)
                 })
                 .collect::<Result<_, _>>()?,
         };
-        if scorer.selected.is_empty() {
+        if selected.is_empty() {
             return Err(SpecError::new(
                 "MODEL_OUTPUT",
                 format!("{}.outputs", options.path),
                 "no output of the model becomes a column",
             ));
         }
-        for (column, wide) in scorer.selected.iter().filter_map(|column| Some((column, *widths.get(&column.output)?))) {
-            if column.shape == output::Shape::Scalar && wide != 1 {
-                return Err(SpecError::new(
-                    "MODEL_OUTPUT",
-                    format!("{}.outputs", options.path),
-                    format!("output {} gives {wide} values per row, but the file declares one", column.output),
-                )
-                .with_hint("repair the declared shape of the model's output, or choose a value by position"));
-            }
-        }
         let mut fields: Vec<FieldRef> = input.fields().to_vec();
-        for column in &scorer.selected {
+        for column in &selected {
             let name = column.field.name();
             if fields.iter().any(|field| field.name() == name) {
                 return Err(SpecError::new(
@@ -152,11 +148,23 @@ impl Scorer {
             }
             fields.push(Arc::clone(&column.field));
         }
-        scorer.output = Arc::new(Schema::new_with_metadata(fields, input.metadata().clone()));
-        scorer.kernel = Kernel::new(&scorer.model, &scorer.plan, &scorer.selected);
-        scorer.run =
-            run_options(&scorer.selected).map_err(|error| SpecError::new("MODEL", options.path, error.to_string()))?;
-        Ok(scorer)
+        let run = run_options(&selected).map_err(|error| SpecError::new("MODEL", options.path, error.to_string()))?;
+        let unrolled = || Kernel::new(&model, &plan.unrolled()?, &selected);
+        Ok(Self {
+            name: options.name.to_owned(),
+            kernel: Kernel::new(&model, &plan, &selected).or_else(unrolled),
+            kernel_refused: false,
+            model,
+            input: Arc::clone(input),
+            output: Arc::new(Schema::new_with_metadata(fields, input.metadata().clone())),
+            plan,
+            selected,
+            nan: options.nan,
+            run,
+            buffers,
+            notes,
+            complained: false,
+        })
     }
 
     /// Scores in ONNX Runtime even if there is a kernel of our own for the model.
@@ -180,7 +188,7 @@ impl Scorer {
         &self.output.fields()[self.input.fields().len()..]
     }
 
-    /// Casts that may lose digits, one sentence each, for the plan.
+    /// Casts that are not exact by their types, one sentence each, for the plan.
     pub fn casts(&self) -> &[String] {
         &self.plan.casts
     }
@@ -194,7 +202,7 @@ impl Scorer {
         }
     }
 
-    /// What a person should know before the job starts; empty is usual.
+    /// Further facts for the plan.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
@@ -209,28 +217,73 @@ impl Scorer {
     /// Scores a batch. `Err` means that the batch can't be processed; bad rows are never an `Err`.
     pub fn process(&mut self, batch: RecordBatch) -> Result<Staged, StageError> {
         self.check(&batch)?;
-        let (batch, mut rejected, origin) = self.reject_nulls(batch)?;
-        let rows = batch.num_rows();
+        let mut intake = Intake::read(&self.plan, &self.name, &batch)?;
+        let rows = intake.batch.num_rows();
+        let mut rejected = std::mem::take(&mut intake.rejected);
         let mut collectors: Vec<Collector> =
             self.selected.iter().map(|column| Collector::new(column.clone(), rows)).collect();
-        let failed = self.score(&batch, &mut collectors)?;
+        let failed = self.score(&intake, &mut collectors)?;
         if rows > 0 && failed.len() == rows && !self.complained {
             self.complained = true;
             // Without ONNX Runtime's words: they may quote a value. They stand in the rejected rows.
             log::error!("model {}: no row of a batch of {rows} could be scored; the rejected rows say why", self.name);
         }
-        let kept = if failed.is_empty() { batch } else { without(&batch, &failed)? };
-        for (row, message) in failed {
-            let row = origin.as_ref().map_or(row as u32, |origin| origin[row]);
-            rejected.push(RejectedRow { row, code: RejectCode::InferenceFailed, message });
+        // The rows that were scored, in the order in which they were.
+        let mut scored: Vec<usize> = Vec::with_capacity(rows);
+        let mut left = failed.into_iter().peekable();
+        for row in 0..rows {
+            match left.next_if(|(failed, _)| *failed == row) {
+                None => scored.push(row),
+                Some((_, words)) => rejected.push(self.rejected(&intake, row, RejectCode::InferenceFailed, &words)),
+            }
+        }
+        let nan = self.outputs_with_nan(&collectors, scored.len());
+        let mut columns = Vec::with_capacity(collectors.len());
+        for collector in collectors {
+            columns.push(collector.finish(self.nan == NanPolicy::Null)?);
+        }
+        // Results that stay, where they belong.
+        let mut order: Vec<u32> = Vec::with_capacity(scored.len());
+        for (at, &row) in scored.iter().enumerate() {
+            match nan.get(at).and_then(Option::as_ref) {
+                None => order.push(at as u32),
+                Some(output) => {
+                    let words = format!("output {output} is NaN");
+                    rejected.push(self.rejected(&intake, row, RejectCode::NanResult, &words));
+                }
+            }
+        }
+        order.sort_by_key(|&at| intake.origin(scored[at as usize]));
+        if order.len() < scored.len() || !order.is_sorted() {
+            let indices = UInt32Array::from(order);
+            columns = columns.iter().map(|column| take(column, &indices, None)).collect::<Result<_, _>>()?;
         }
         rejected.sort_by_key(|rejected| rejected.row);
-        let mut columns = kept.columns().to_vec();
-        for collector in collectors {
-            columns.push(collector.finish()?);
-        }
+        let kept = if rejected.is_empty() { batch } else { without(&batch, &rejected)? };
+        let mut all: Vec<ArrayRef> = kept.columns().to_vec();
+        all.extend(columns);
         let options = RecordBatchOptions::new().with_row_count(Some(kept.num_rows()));
-        Ok(Staged { kept: RecordBatch::try_new_with_options(Arc::clone(&self.output), columns, &options)?, rejected })
+        Ok(Staged { kept: RecordBatch::try_new_with_options(Arc::clone(&self.output), all, &options)?, rejected })
+    }
+
+    /// A row of an intake that is out, with the values of the model's inputs.
+    fn rejected(&self, intake: &Intake, row: usize, code: RejectCode, words: &str) -> RejectedRow {
+        let message = format!("{}: {words}", shown::inputs(&self.plan, &intake.batch, row));
+        RejectedRow { row: intake.origin(row), code, message }
+    }
+
+    /// For each scored row the output that is NaN, if the author wants such rows rejected; else nothing.
+    fn outputs_with_nan(&self, collectors: &[Collector], rows: usize) -> Vec<Option<String>> {
+        let mut found = Vec::new();
+        if self.nan == NanPolicy::Reject {
+            found.resize(rows, None);
+            for collector in collectors {
+                for row in collector.rows_with_nan() {
+                    found[row].get_or_insert_with(|| collector.output().to_owned());
+                }
+            }
+        }
+        found
     }
 
     fn check(&self, batch: &RecordBatch) -> Result<(), StageError> {
@@ -249,142 +302,62 @@ impl Scorer {
         })
     }
 
-    /// The rows without a null in an input column, the others as rejected, and the original row numbers if any left.
-    #[allow(clippy::type_complexity)]
-    fn reject_nulls(
-        &self,
-        batch: RecordBatch,
-    ) -> Result<(RecordBatch, Vec<RejectedRow>, Option<Vec<u32>>), StageError> {
-        if self.nulls == NullPolicy::Nan {
-            return Ok((batch, Vec::new(), None));
-        }
-        let indices: BTreeSet<usize> =
-            self.plan.bindings.iter().flat_map(|binding| &binding.columns).copied().collect();
-        let nullable: Vec<usize> = indices.into_iter().filter(|&index| batch.column(index).null_count() > 0).collect();
-        if nullable.is_empty() {
-            return Ok((batch, Vec::new(), None));
-        }
-        let mut rejected = Vec::new();
-        let mut origin = Vec::with_capacity(batch.num_rows());
-        let mut keep = Vec::with_capacity(batch.num_rows());
-        for row in 0..batch.num_rows() {
-            let null = nullable.iter().find(|&&index| batch.column(index).is_null(row));
-            keep.push(null.is_none());
-            match null {
-                Some(&index) => {
-                    let message = format!(
-                        "column `{}` is null, and model {} needs it",
-                        self.input.field(index).name(),
-                        self.name
-                    );
-                    rejected.push(RejectedRow { row: row as u32, code: RejectCode::NullFeature, message });
-                }
-                None => origin.push(row as u32),
-            }
-        }
-        Ok((filter_record_batch(&batch, &BooleanArray::from(keep))?, rejected, Some(origin)))
-    }
-
-    /// Runs the batch piece by piece; gives the rows that failed, in order, each with ONNX Runtime's words.
-    fn score(&mut self, batch: &RecordBatch, collectors: &mut [Collector]) -> Result<Vec<(usize, String)>, StageError> {
-        let rows = batch.num_rows();
+    /// Runs the rows piece by piece; gives those that failed, in order, each with ONNX Runtime's words.
+    fn score(&mut self, intake: &Intake, collectors: &mut [Collector]) -> Result<Vec<(usize, String)>, StageError> {
         let mut failed = Vec::new();
-        if rows == 0 {
+        if intake.batch.num_rows() == 0 {
             return Ok(failed);
         }
-        let nan = self.nulls == NullPolicy::Nan;
         if let Some(kernel) = &mut self.kernel {
-            kernel.score(batch, nan, collectors)?;
+            let nan = self.plan.bindings.iter().any(|binding| matches!(binding.nulls, OnNull::Nan));
+            let unrolled = intake.unrolled(nan)?;
+            kernel.score(unrolled.as_ref().unwrap_or(&intake.batch), nan, collectors)?;
             return Ok(failed);
         }
         let inference = |message: String| StageError::Inference { name: self.name.clone(), message };
         let mut lease = self.model.session().map_err(|error| inference(error.to_string()))?;
         let session = lease.get().map_err(|error| inference(error.to_string()))?;
+        let most = match self.plan.rows {
+            RowsAtATime::Any => CHUNK_ROWS,
+            RowsAtATime::Exactly(rows) => rows,
+            RowsAtATime::OneCall => 1,
+        };
         let mut pending: Vec<Range<usize>> = Vec::new();
-        for start in (0..rows).step_by(CHUNK_ROWS) {
-            pending.push(start..rows.min(start + CHUNK_ROWS));
-            // Depth first, left half first: results are collected in row order.
-            while let Some(range) = pending.pop() {
-                let ran = range.len().max(2);
-                match run(session, &self.plan.bindings, &mut self.buffers, batch, range.clone(), nan, &self.run)? {
-                    Ok(outputs) => {
-                        for collector in collectors.iter_mut() {
-                            let value = outputs
-                                .get(collector.output())
-                                .ok_or_else(|| inference(format!("there is no output {}", collector.output())))?;
-                            collector.take(value, range.len(), ran).map_err(inference)?;
+        for group in &intake.groups {
+            for start in group.clone().step_by(most) {
+                pending.push(start..group.end.min(start + most));
+                // Depth first, left half first: results are collected in row order.
+                while let Some(range) = pending.pop() {
+                    match run(session, &self.plan, &mut self.buffers, intake, range.clone(), &self.run)? {
+                        Ok(outputs) => {
+                            let ran =
+                                (self.plan.rows != RowsAtATime::OneCall).then(|| ran(self.plan.rows, range.len()));
+                            let cut = Cut { rows: range.len(), ran };
+                            for collector in collectors.iter_mut() {
+                                let value = outputs
+                                    .get(collector.output())
+                                    .ok_or_else(|| inference(format!("there is no output {}", collector.output())))?;
+                                collector.take(value, cut).map_err(inference)?;
+                            }
                         }
-                    }
-                    Err(error) if range.len() == 1 => failed.push((range.start, error.to_string())),
-                    Err(_) => {
-                        let middle = range.start + range.len() / 2;
-                        pending.push(middle..range.end);
-                        pending.push(range.start..middle);
+                        Err(error) if range.len() == 1 => failed.push((range.start, error.to_string())),
+                        Err(_) => {
+                            let middle = range.start + range.len() / 2;
+                            pending.push(middle..range.end);
+                            pending.push(range.start..middle);
+                        }
                     }
                 }
             }
         }
         Ok(failed)
     }
-
-    /// Runs the model once on two rows of zeros and empty texts: shows the outputs' true widths, and whether the model
-    /// works at all. Models with texts or whole numbers may rightly refuse such a row (an unknown category).
-    fn trial(&mut self, path: &str) -> Result<Widths, SpecError> {
-        let columns: Vec<ArrayRef> =
-            self.input.fields().iter().map(|field| new_null_array(field.data_type(), 2)).collect();
-        let nullable: Vec<FieldRef> =
-            self.input.fields().iter().map(|field| Arc::new(field.as_ref().clone().with_nullable(true))).collect();
-        let fault = |message: String| SpecError::new("MODEL_TRIAL", path, message);
-        let options = RecordBatchOptions::new().with_row_count(Some(2));
-        let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(nullable)), columns, &options)
-            .map_err(|error| fault(error.to_string()))?;
-        let all = output::all(&self.model, &Widths::new());
-        let every = run_options(&all).map_err(|error| fault(error.to_string()))?;
-        let mut lease = self.model.session().map_err(|error| fault(error.to_string()))?;
-        let session = lease.get().map_err(|error| fault(error.to_string()))?;
-        match run(session, &self.plan.bindings, &mut self.buffers, &batch, 0..2, false, &every)
-            .map_err(|error| fault(error.to_string()))?
-        {
-            Ok(outputs) => {
-                let mut widths = Widths::new();
-                for column in &all {
-                    let dims = outputs.get(&column.output).and_then(|value| value.dtype().tensor_shape());
-                    match dims.map(|dims| dims.split_first()) {
-                        Some(Some((2, rest))) => {
-                            widths.insert(
-                                column.output.clone(),
-                                usize::try_from(rest.iter().product::<i64>()).unwrap_or(0),
-                            );
-                        }
-                        _ => self.notes.push(format!(
-                            "output {} does not have one entry per row and can't become a column",
-                            column.output
-                        )),
-                    }
-                }
-                Ok(widths)
-            }
-            Err(error) => {
-                let floats = self
-                    .plan
-                    .bindings
-                    .iter()
-                    .all(|binding| matches!(binding.element, ElementType::Float32 | ElementType::Float64));
-                if floats {
-                    return Err(fault(format!("the model fails on a row of zeros: {error}"))
-                        .with_hint("check that the columns are those that the model was trained with"));
-                }
-                self.notes.push(format!("a trial run on zeros and empty texts failed: {error}"));
-                Ok(Widths::new())
-            }
-        }
-    }
 }
 
-fn without(batch: &RecordBatch, failed: &[(usize, String)]) -> Result<RecordBatch, StageError> {
+fn without(batch: &RecordBatch, rejected: &[RejectedRow]) -> Result<RecordBatch, StageError> {
     let mut keep = vec![true; batch.num_rows()];
-    for (row, _) in failed {
-        keep[*row] = false;
+    for rejected in rejected {
+        keep[rejected.row as usize] = false;
     }
     Ok(filter_record_batch(batch, &BooleanArray::from(keep))?)
 }

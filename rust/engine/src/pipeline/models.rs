@@ -138,8 +138,11 @@ fn scorer(spec: &PipelineSpec, position: usize, features: &[String], schema: &Sc
         path: &path,
         inputs: &inputs,
         default_columns: features,
+        by_position: false,
         outputs: if outputs.is_empty() { Outputs::All } else { Outputs::Columns(&outputs) },
-        nulls: model.nulls,
+        nulls: model.nulls.clone(),
+        nan: model.nan,
+        allow_lossy: model.allow_lossy,
     };
     let scorer = Scorer::try_new(&options, loaded, schema)?;
     Ok(match model.kernel {

@@ -17,7 +17,7 @@ use super::ledger::Ledger;
 use super::runner::{StageTimes, check};
 use crate::error::{SpecError, SpecErrors, StageError};
 use crate::model::{OnnxModel, Outputs, Scorer, ScorerOptions, registry};
-use crate::spec::{NullPolicy, arrow_type, ddl};
+use crate::spec::{NanPolicy, Nulls, arrow_type, ddl};
 use crate::stage::RejectCode;
 
 /// Name of the one result column, a struct of the model's outputs.
@@ -77,8 +77,11 @@ impl PredictRunner {
             path: "",
             inputs: &[],
             default_columns: &names,
+            by_position: true,
             outputs: Outputs::All,
-            nulls: NullPolicy::Reject,
+            nulls: Nulls::default(),
+            nan: NanPolicy::Pass,
+            allow_lossy: false,
         };
         let scorer = Scorer::try_new(&options, model, &columns)?;
         let added: Fields = scorer.added_fields().iter().cloned().collect();

@@ -1,7 +1,7 @@
 //! The subset of Spark's DDL that describes an input: `id BIGINT NOT NULL, geo STRUCT<lat: DOUBLE, lon: DOUBLE>`.
 //!
 //! A small recursive parser, because the schema is the one text that every pipeline has and its faults deserve the
-//! exact character. Types that the engine can't carry (ARRAY, MAP, intervals) are refused by name.
+//! exact character. Types that the engine can't carry (MAP, intervals, arrays of structs) are refused by name.
 
 use std::fmt::{self, Write as _};
 use std::iter::Peekable;
@@ -40,6 +40,8 @@ pub enum DdlType {
     TimestampNtz,
     /// `STRUCT<…>`
     Struct(Vec<DdlField>),
+    /// `ARRAY<…>`: of plain values or of arrays
+    Array(Box<DdlType>),
 }
 
 /// A named column or struct field.
@@ -67,7 +69,7 @@ pub struct DdlError {
 }
 
 /// Words for types, for the nearest-name hint.
-const TYPE_NAMES: [&str; 14] = [
+const TYPE_NAMES: [&str; 15] = [
     "BOOLEAN",
     "TINYINT",
     "SMALLINT",
@@ -82,6 +84,7 @@ const TYPE_NAMES: [&str; 14] = [
     "TIMESTAMP",
     "TIMESTAMP_NTZ",
     "STRUCT",
+    "ARRAY",
 ];
 
 /// Nesting that no sane schema reaches; keeps hostile text from exhausting the stack.
@@ -297,7 +300,8 @@ impl Parser<'_> {
                 self.expect('<', "STRUCT")?;
                 DdlType::Struct(self.fields(Some('>'), depth + 1)?)
             }
-            known @ ("ARRAY" | "MAP" | "INTERVAL" | "VARIANT" | "CHAR" | "VARCHAR" | "TIME" | "OBJECT" | "VOID") => {
+            "ARRAY" => self.array(column, depth)?,
+            known @ ("MAP" | "INTERVAL" | "VARIANT" | "CHAR" | "VARCHAR" | "TIME" | "OBJECT" | "VOID") => {
                 let hint = if matches!(known, "CHAR" | "VARCHAR") { "use STRING" } else { "leave the column out" };
                 return Err(DdlError {
                     offset,
@@ -311,6 +315,27 @@ impl Parser<'_> {
                 return Self::fail(offset, format!("{word} is not a type (column {column})"), Some(hint));
             }
         })
+    }
+
+    /// What stands behind `ARRAY`.
+    fn array(&mut self, column: &str, depth: usize) -> Result<DdlType, DdlError> {
+        let offset = self.here();
+        if depth > MAX_DEPTH {
+            return Self::fail(offset, format!("arrays nested deeper than {MAX_DEPTH}"), None);
+        }
+        self.expect('<', "ARRAY")?;
+        let offset = self.here();
+        let element = self.data_type(column, depth + 1)?;
+        if let DdlType::Struct(_) = element {
+            return Err(DdlError {
+                offset,
+                message: format!("an ARRAY of STRUCT is not supported yet (column {column})"),
+                hint: Some("leave the column out".to_owned()),
+                unsupported: true,
+            });
+        }
+        self.expect('>', "the type of an ARRAY's elements")?;
+        Ok(DdlType::Array(Box::new(element)))
     }
 
     /// `DECIMAL`, `DECIMAL(p)` or `DECIMAL(p, s)`; Spark's default is (10, 0).
@@ -362,6 +387,7 @@ impl fmt::Display for DdlType {
                 write_fields(f, fields, ": ")?;
                 f.write_char('>')
             }
+            Self::Array(element) => write!(f, "ARRAY<{element}>"),
         }
     }
 }
@@ -441,6 +467,12 @@ mod tests {
     }
 
     #[test]
+    fn arrays_nest() {
+        let text = "x ARRAY<double> NOT NULL, y array<ARRAY<string>>, s STRUCT<e: ARRAY<DECIMAL(5,2)>>";
+        assert_eq!(types(text), ["x ARRAY<DOUBLE>", "y ARRAY<ARRAY<STRING>>", "s STRUCT<e: ARRAY<DECIMAL(5,2)>>"]);
+    }
+
+    #[test]
     fn faults_name_the_character() {
         for (text, offset, needle) in [
             ("a INT, b BIGIN", 9, "BIGIN is not a type"),
@@ -449,7 +481,10 @@ mod tests {
             ("a INT, a STRING", 7, "declared twice"),
             ("a INT, A STRING", 7, "declared twice"),
             ("a STRUCT<b: INT", 15, "not closed"),
-            ("é INT, x ARRAY<INT>", 9, "ARRAY is not supported yet"),
+            ("é INT, x MAP<INT, INT>", 9, "MAP is not supported yet"),
+            ("x ARRAY<STRUCT<a: INT>>", 8, "an ARRAY of STRUCT is not supported yet"),
+            ("x ARRAY", 7, "expected < after ARRAY"),
+            ("x ARRAY<INT", 11, "expected > after"),
             ("a DECIMAL(40,2)", 10, "out of range"),
             ("", 0, "expected a column name"),
             ("`a INT", 0, "never closed"),

@@ -35,7 +35,7 @@ pub use self::selector::{Part, Selector};
 pub(crate) use self::source::inner_place;
 pub use self::types::{
     CleanRule, CsvOptions, DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES, Format, InputSpec, KernelChoice, Literal,
-    ModelSpec, NullPolicy, OutputColumn, PipelineSpec, SampleSpec,
+    ModelSpec, NanPolicy, NullPolicy, Nulls, OutputColumn, PipelineSpec, SampleSpec,
 };
 pub use self::windows::{BoundSpec, Current, Duration, Late, LateSpec, OrderSpec, Span, WindowSpec};
 

@@ -11,7 +11,7 @@ use super::schema::TableSchema;
 use super::source::{Located, Source, inner_place};
 use super::types::{
     CleanRule, CsvOptions, DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES, Format, InputSpec, KernelChoice, Literal,
-    ModelSpec, NullPolicy, OutputColumn, PipelineSpec,
+    ModelSpec, NanPolicy, NullPolicy, Nulls, OutputColumn, PipelineSpec,
 };
 use crate::error::{Place, SpecError};
 
@@ -20,8 +20,20 @@ pub(super) const PIPELINE_KEYS: [&str; 8] =
 pub(super) const INPUT_KEYS: [&str; 7] =
     ["format", "schema", "csv", "avro", "protobuf", "max_record_bytes", "max_depth"];
 pub(super) const CSV_KEYS: [&str; 5] = ["delimiter", "header", "quote", "escape", "null"];
-pub(super) const MODEL_KEYS: [&str; 10] =
-    ["name", "uri", "sha256", "inputs", "outputs", "nulls", "kernel", "stamp", "challenges", "sample"];
+pub(super) const MODEL_KEYS: [&str; 12] = [
+    "name",
+    "uri",
+    "sha256",
+    "inputs",
+    "outputs",
+    "nulls",
+    "nan",
+    "allow_lossy",
+    "kernel",
+    "stamp",
+    "challenges",
+    "sample",
+];
 pub(super) const CLEAN_KEYS: [&str; 3] = ["require", "check", "fill"];
 
 const FORMATS: [(&str, Format); 4] =
@@ -307,20 +319,25 @@ impl<'a> Reader<'a> {
     /// A map of constants.
     pub(super) fn literals(&mut self, path: &str, node: &Node, wanted: &str) -> Option<IndexMap<String, Literal>> {
         let mut values = IndexMap::new();
-        for (name, _, (path, node)) in self.map(path, node, wanted)? {
-            let literal = match &node.value {
-                Value::Boolean(value) => Literal::Boolean(*value),
-                Value::Integer(value) => Literal::Integer(*value),
-                Value::Float(value) if value.is_finite() => Literal::Float(*value),
-                Value::Text(value) => Literal::Text(value.clone()),
-                _ => {
-                    self.wrong_type(&path, node, "a finite number, a text, true or false");
-                    continue;
-                }
-            };
-            values.insert(name.to_owned(), literal);
+        for (name, _, entry) in self.map(path, node, wanted)? {
+            if let Some(literal) = self.literal(&entry) {
+                values.insert(name.to_owned(), literal);
+            }
         }
         Some(values)
+    }
+
+    fn literal(&mut self, (path, node): &Entry<'_>) -> Option<Literal> {
+        Some(match &node.value {
+            Value::Boolean(value) => Literal::Boolean(*value),
+            Value::Integer(value) => Literal::Integer(*value),
+            Value::Float(value) if value.is_finite() => Literal::Float(*value),
+            Value::Text(value) => Literal::Text(value.clone()),
+            _ => {
+                self.wrong_type(path, node, "a finite number, a text, true or false");
+                return None;
+            }
+        })
     }
 
     fn features(&mut self, (path, node): &Entry<'_>) -> IndexMap<String, String> {
@@ -341,7 +358,7 @@ impl<'a> Reader<'a> {
     }
 
     fn model(&mut self, (path, node): &Entry<'_>) -> Option<ModelSpec> {
-        let [name, uri, sha256, inputs, outputs, nulls, kernel, stamp, challenges, sample] =
+        let [name, uri, sha256, inputs, outputs, nulls, nan, allow_lossy, kernel, stamp, challenges, sample] =
             self.record(path, node, MODEL_KEYS)?;
         if name.is_none() {
             self.missing(&format!("{path}.name"), node, "name", "fraud");
@@ -352,21 +369,15 @@ impl<'a> Reader<'a> {
         let name = name.and_then(|entry| self.text(&entry, "a name"));
         let uri = uri.and_then(|entry| self.text(&entry, "a path"));
         let sha256 = sha256.and_then(|entry| self.text(&entry, "64 hex digits"));
-        let nulls = nulls
-            .and_then(|entry| self.word(&entry, &[("reject", NullPolicy::Reject), ("nan", NullPolicy::Nan)]))
-            .unwrap_or_default();
+        let nulls = nulls.map(|entry| self.nulls(&entry)).unwrap_or_default();
+        let nan = nan.and_then(|entry| self.nan_policy(&entry)).unwrap_or_default();
+        let allow_lossy = allow_lossy.and_then(|entry| self.yes_or_no(&entry)).unwrap_or_default();
         let kernel = kernel
             .and_then(|entry| {
                 self.word(&entry, &[("auto", KernelChoice::Auto), ("onnxruntime", KernelChoice::OnnxRuntime)])
             })
             .unwrap_or_default();
-        let stamp = stamp.is_none_or(|(path, node)| match node.value {
-            Value::Boolean(stamp) => stamp,
-            _ => {
-                self.wrong_type(&path, node, "true or false");
-                true
-            }
-        });
+        let stamp = stamp.and_then(|entry| self.yes_or_no(&entry)).unwrap_or(true);
         let challenges = challenges.and_then(|entry| self.text(&entry, "the name of an earlier model"));
         let sample = sample.and_then(|entry| self.sample(&entry));
         let mut columns = IndexMap::new();
@@ -395,12 +406,61 @@ impl<'a> Reader<'a> {
             inputs: columns,
             outputs: selectors,
             nulls,
+            nan,
+            allow_lossy,
             kernel,
             stamp,
             challenges,
             sample,
             version: None,
         })
+    }
+
+    /// `reject`, `nan` or `{impute: 0}`, for all inputs or by input.
+    fn nulls(&mut self, entry: &Entry<'_>) -> Nulls {
+        let (path, node) = entry;
+        if !matches!(&node.value, Value::Map(_)) || is_impute(node) {
+            return self.null_policy(entry).map(Nulls::All).unwrap_or_default();
+        }
+        let mut policies = IndexMap::new();
+        for (input, _, entry) in self.map(path, node, "a map from model input to policy").unwrap_or_default() {
+            if let Some(policy) = self.null_policy(&entry) {
+                policies.insert(input.to_owned(), policy);
+            }
+        }
+        Nulls::ByInput(policies)
+    }
+
+    fn null_policy(&mut self, entry: &Entry<'_>) -> Option<NullPolicy> {
+        let (path, node) = entry;
+        if let Value::Map(_) = &node.value {
+            let [impute] = self.record(path, node, ["impute"])?;
+            if impute.is_none() {
+                self.missing(&format!("{path}.impute"), node, "impute", "0");
+            }
+            return impute.and_then(|entry| self.literal(&entry)).map(NullPolicy::Impute);
+        }
+        match self.word(entry, &[("reject", false), ("nan", true)])? {
+            false => Some(NullPolicy::Reject),
+            true => Some(NullPolicy::Nan),
+        }
+    }
+
+    /// `pass`, `null` or `reject`; YAML reads the second as no value.
+    fn nan_policy(&mut self, entry: &Entry<'_>) -> Option<NanPolicy> {
+        let written = entry.1.span.and_then(|(start, end)| self.text.get(start..end));
+        if entry.1.value == Value::Null && written.is_some_and(|text| text.trim() == "null") {
+            return Some(NanPolicy::Null);
+        }
+        self.word(entry, &[("pass", NanPolicy::Pass), ("null", NanPolicy::Null), ("reject", NanPolicy::Reject)])
+    }
+
+    fn yes_or_no(&mut self, (path, node): &Entry<'_>) -> Option<bool> {
+        if let Value::Boolean(value) = node.value {
+            return Some(value);
+        }
+        self.wrong_type(path, node, "true or false");
+        None
     }
 
     fn output(&mut self, (path, node): &Entry<'_>) -> Vec<OutputColumn> {
@@ -420,4 +480,11 @@ impl<'a> Reader<'a> {
         }
         columns
     }
+}
+
+/// Whether a map says what takes the place of nulls, and not what nulls of an input do.
+fn is_impute(node: &Node) -> bool {
+    let Value::Map(entries) = &node.value else { return false };
+    matches!(entries.as_slice(), [(key, value)] if key.name == "impute" && !matches!(value.value, Value::Map(_)))
+        && !matches!(entries.first().map(|(_, value)| &value.value), Some(Value::Text(word)) if word == "reject" || word == "nan")
 }

@@ -109,6 +109,7 @@ pub fn arrow_type(data_type: &DdlType) -> DataType {
         DdlType::Struct(fields) => {
             DataType::Struct(fields.iter().map(|f| Field::new(&f.name, arrow_type(&f.data_type), true)).collect())
         }
+        DdlType::Array(element) => DataType::List(Arc::new(Field::new("element", arrow_type(element), true))),
     }
 }
 
@@ -129,6 +130,7 @@ pub fn spark_type_name(data_type: &DataType) -> Cow<'static, str> {
         DataType::Timestamp(_, Some(_)) => "TIMESTAMP".into(),
         DataType::Timestamp(_, None) => "TIMESTAMP_NTZ".into(),
         DataType::Null => "VOID".into(),
+        DataType::List(item) => format!("ARRAY<{}>", spark_type_name(item.data_type())).into(),
         other => other.to_string().into(),
     }
 }

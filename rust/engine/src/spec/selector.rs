@@ -1,4 +1,4 @@
-//! Which part of a model's output becomes a column: `name`, `name[1]` or `name["label"]`.
+//! Which part of a model's output becomes a column: `name`, `name[1]`, `name["label"]` or `name[*]`.
 
 use std::fmt;
 
@@ -18,6 +18,8 @@ pub enum Part {
     Position(usize),
     /// Key of a map, such as a class label.
     Label(String),
+    /// All values, as an array.
+    All,
 }
 
 impl Selector {
@@ -30,7 +32,7 @@ impl Selector {
                 name => Ok(Self { output: name.to_owned(), part: None }),
             };
         };
-        let shape = || format!("{text:?} is not a selector: write name, name[0] or name[\"label\"]");
+        let shape = || format!("{text:?} is not a selector: write name, name[0], name[\"label\"] or name[*]");
         let output = output.trim_end();
         let inside = rest.strip_suffix(']').ok_or_else(shape)?.trim();
         if output.is_empty() {
@@ -39,6 +41,7 @@ impl Selector {
         let label = ['"', '\''].iter().find_map(|quote| inside.strip_prefix(*quote)?.strip_suffix(*quote));
         let part = match label {
             Some(label) => Part::Label(label.to_owned()),
+            None if inside == "*" => Part::All,
             None => Part::Position(inside.parse().map_err(|_| shape())?),
         };
         Ok(Self { output: output.to_owned(), part: Some(part) })
@@ -51,6 +54,7 @@ impl fmt::Display for Selector {
             None => f.write_str(&self.output),
             Some(Part::Position(position)) => write!(f, "{}[{position}]", self.output),
             Some(Part::Label(label)) => write!(f, "{}[\"{label}\"]", self.output),
+            Some(Part::All) => write!(f, "{}[*]", self.output),
         }
     }
 }
@@ -61,12 +65,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_the_three_forms() {
+    fn reads_all_forms() {
         for (text, output, part) in [
             ("score", "score", None),
             ("probabilities[1]", "probabilities", Some(Part::Position(1))),
             ("p[\"fraud\"]", "p", Some(Part::Label("fraud".into()))),
             ("p['1']", "p", Some(Part::Label("1".into()))),
+            ("embedding[*]", "embedding", Some(Part::All)),
         ] {
             assert_eq!(Selector::parse(text).unwrap(), Selector { output: output.into(), part });
         }

@@ -195,9 +195,15 @@ pub struct ModelSpec {
     #[serde(default, skip_serializing_if = "IndexMap::is_empty", with = "ordered")]
     #[schemars(with = "BTreeMap<String, String>")]
     pub outputs: IndexMap<String, String>,
-    /// What a null in an input column does.
+    /// What a null in an input column does: `reject`, `nan` or `{impute: VALUE}`, for all inputs or by input.
     #[serde(default)]
-    pub nulls: NullPolicy,
+    pub nulls: Nulls,
+    /// What a result that is NaN does.
+    #[serde(default)]
+    pub nan: NanPolicy,
+    /// Whether whole numbers may be rounded where a model takes floats. Otherwise such a row is rejected with INPUT_VALUE.
+    #[serde(default)]
+    pub allow_lossy: bool,
     /// What may compute the scores.
     #[serde(default, skip_serializing_if = "KernelChoice::is_auto")]
     pub kernel: KernelChoice,
@@ -265,15 +271,69 @@ impl ModelSpec {
     }
 }
 
-/// What a null in a model's input column does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+/// What a null in the column of a model's input does.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum NullPolicy {
     /// The row is rejected with NULL_FEATURE.
     #[default]
     Reject,
     /// The model gets NaN, which tree models treat as missing.
     Nan,
+    /// The model gets this value.
+    Impute(Literal),
+}
+
+/// What nulls do, for all inputs of a model or for each by its name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Nulls {
+    /// The same for all.
+    All(NullPolicy),
+    /// By input; `reject` for those that are not named.
+    ByInput(
+        #[serde(with = "ordered")]
+        #[schemars(with = "BTreeMap<String, NullPolicy>")]
+        IndexMap<String, NullPolicy>,
+    ),
+}
+
+impl Default for Nulls {
+    fn default() -> Self {
+        Self::All(NullPolicy::Reject)
+    }
+}
+
+impl Nulls {
+    /// What a null of this input does.
+    pub fn of(&self, input: &str) -> &NullPolicy {
+        match self {
+            Self::All(policy) => policy,
+            Self::ByInput(policies) => policies.get(input).unwrap_or(&NullPolicy::Reject),
+        }
+    }
+
+    /// The inputs that are named.
+    pub fn inputs(&self) -> impl Iterator<Item = &str> {
+        let named = match self {
+            Self::All(_) => None,
+            Self::ByInput(policies) => Some(policies.keys().map(String::as_str)),
+        };
+        named.into_iter().flatten()
+    }
+}
+
+/// What a result that is NaN does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum NanPolicy {
+    /// It is the value of the column.
+    #[default]
+    Pass,
+    /// The column, or the entry of its array, is null.
+    Null,
+    /// The row is rejected with NAN_RESULT.
+    Reject,
 }
 
 /// One column of the result. Written as `name`, or `{name: column}` where they differ.

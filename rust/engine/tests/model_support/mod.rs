@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float32Array, Float64Array, Int64Array, StringArray};
 use arrow::record_batch::RecordBatch;
-use firesteel_engine::model::{NullPolicy, OnnxModel, Outputs, Scorer, ScorerOptions, registry, runtime};
+use firesteel_engine::model::{
+    NanPolicy, NullPolicy, Nulls, OnnxModel, Outputs, Scorer, ScorerOptions, registry, runtime,
+};
 
 pub(crate) const FEATURES: usize = 16;
 const COUNTRIES: [&str; 4] = ["FR", "DE", "US", "JP"];
@@ -88,8 +90,11 @@ pub(crate) fn scorer(
         path: "models[0]",
         inputs: &[],
         default_columns: &names(batch),
+        by_position: false,
         outputs: if outputs.is_empty() { Outputs::All } else { Outputs::Columns(&outputs) },
-        nulls,
+        nulls: Nulls::All(nulls),
+        nan: NanPolicy::Pass,
+        allow_lossy: false,
     };
     Scorer::try_new(&options, Arc::clone(model), &batch.schema())
 }

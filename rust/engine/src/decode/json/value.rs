@@ -2,7 +2,7 @@
 
 use super::{skip, string};
 use crate::decode::fault::{Fault, Parsed};
-use crate::decode::store::Store;
+use crate::decode::store::{List, Store};
 use crate::decode::text::{base64, decimal, number, timestamp};
 
 /// Pushes the value that starts at `at` with byte `first` and gives one past its end; `None` (and nothing pushed) if
@@ -122,6 +122,7 @@ fn read_rare(
             column.push(timestamp::date(text).map_err(placed)?);
             end
         }
+        (Store::List(list), b'[') => return array(list, bytes, at, scratch).map(Some),
         (Store::Wall(column), b'"') => {
             let (text, end) = string::read(bytes, at + 1, scratch)?;
             column.push(timestamp::wall(text).map_err(placed)?);
@@ -130,6 +131,38 @@ fn read_rare(
         _ => return Ok(None),
     };
     Ok(Some(end))
+}
+
+/// The elements of an array that starts at `at`; one past its end.
+fn array(list: &mut List, bytes: &[u8], at: usize, scratch: &mut Vec<u8>) -> Parsed<usize> {
+    let mut at = skip::white_space(bytes, at + 1);
+    if bytes.get(at) == Some(&b']') {
+        list.end_value();
+        return Ok(at + 1);
+    }
+    loop {
+        let first = bytes.get(at).copied().unwrap_or_default();
+        at = if first == b'n' {
+            list.element().push_null();
+            skip::literal(bytes, at, b"null")?
+        } else {
+            match read(list.element(), bytes, at, first, scratch)? {
+                Some(end) => end,
+                None if first == 0 => return Err(Fault::malformed(at, "the record ends inside an array")),
+                None => return Err(Fault::wrong_type(at, skip::kind(first))),
+            }
+        };
+        at = skip::white_space(bytes, at);
+        match bytes.get(at) {
+            Some(b',') => at = skip::white_space(bytes, at + 1),
+            Some(b']') => {
+                list.end_value();
+                return Ok(at + 1);
+            }
+            Some(_) => return Err(Fault::malformed(at, "expected ',' or ']'")),
+            None => return Err(Fault::malformed(at, "the record ends inside an array")),
+        }
+    }
 }
 
 /// NaN and the infinities, bare or in quotes.

@@ -26,6 +26,7 @@ pub(super) fn type_name(data_type: &DataType) -> String {
         DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => "TIMESTAMP",
         DataType::Timestamp(TimeUnit::Microsecond, None) => "TIMESTAMP_NTZ",
         DataType::Decimal128(precision, scale) => return format!("DECIMAL({precision},{scale})"),
+        DataType::List(item) => return format!("ARRAY<{}>", type_name(item.data_type())),
         other => return other.to_string(),
     };
     name.to_owned()

@@ -1,8 +1,11 @@
 package io.firesteel.spark.bridge;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
+import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.BinaryType;
 import org.apache.spark.sql.types.BooleanType;
 import org.apache.spark.sql.types.ByteType;
@@ -32,9 +35,13 @@ import org.apache.spark.unsafe.Platform;
 final class BatchWriter implements AutoCloseable {
   private final OffHeap memory;
   private final ColumnWriter[] columns;
-  private final VaryingWriter[] varying;
+  /** The columns, and behind them the elements of those that are arrays, and theirs. */
+  private final ColumnWriter[] nodes;
+  private final ColumnWriter[] varying;
   private final int[] ordinals;
-  /** One block: the parent's struct, the children's, pointers to them, their buffer lists, the release flag. */
+  /** Rows of each node that is no column, while a batch is lent. */
+  private final int[] lengths;
+  /** One block: the parent's struct, the nodes', pointers to children, the nodes' buffer lists, the release flag. */
   private final long block;
   private final long flag;
   private final long release;
@@ -52,23 +59,27 @@ final class BatchWriter implements AutoCloseable {
     StructField[] fields = schema.fields();
     columns = new ColumnWriter[fields.length];
     for (int i = 0; i < fields.length; i++) {
-      columns[i] = writerOf(fields[i]);
+      columns[i] = writerOf(fields[i], fields[i].dataType());
     }
-    varying =
-        Arrays.stream(columns)
-            .filter(VaryingWriter.class::isInstance)
-            .map(VaryingWriter.class::cast)
-            .toArray(VaryingWriter[]::new);
-    int n = columns.length;
-    // Four pointers of buffers per child are more than any type needs; one for the parent's (absent) bitmap.
+    List<ColumnWriter> found = new ArrayList<>(Arrays.asList(columns));
+    for (int i = 0; i < found.size(); i++) {
+      if (found.get(i).elements() != null) {
+        found.add(found.get(i).elements());
+      }
+    }
+    nodes = found.toArray(ColumnWriter[]::new);
+    varying = Arrays.stream(columns).filter(ColumnWriter::isVarying).toArray(ColumnWriter[]::new);
+    lengths = new int[nodes.length];
+    int n = nodes.length;
+    // A pointer to each node. Four pointers of buffers per node are more than any type needs; one for the parent's
+    // (absent) bitmap.
     long blockBytes = ArrowC.SIZE * (n + 1) + 8L * n + 8L * (4L * n + 1) + 8L;
     block = memory.allocate(blockBytes);
     flag = block + blockBytes - 8;
     release = Native.borrowedRelease();
   }
 
-  private ColumnWriter writerOf(StructField field) {
-    DataType type = field.dataType();
+  private ColumnWriter writerOf(StructField field, DataType type) {
     if (type instanceof BooleanType) return new FixedWriters.OfBoolean(memory);
     if (type instanceof ByteType) return new FixedWriters.OfByte(memory);
     if (type instanceof ShortType) return new FixedWriters.OfShort(memory);
@@ -83,6 +94,7 @@ final class BatchWriter implements AutoCloseable {
     }
     if (type instanceof StringType) return new VaryingWriter(memory, true);
     if (type instanceof BinaryType) return new VaryingWriter(memory, false);
+    if (type instanceof ArrayType array) return new ListWriter(memory, writerOf(field, array.elementType()));
     throw new IllegalArgumentException("INTERNAL: no writer for column " + field.name() + " of type " + type.sql());
   }
 
@@ -129,10 +141,10 @@ final class BatchWriter implements AutoCloseable {
     return rows;
   }
 
-  /** Bytes in strings and binary so far. */
+  /** Bytes in strings, binary and arrays so far. */
   long varyingBytes() {
     long sum = 0;
-    for (VaryingWriter column : varying) {
+    for (ColumnWriter column : varying) {
       sum += column.varyingBytes();
     }
     return sum;
@@ -145,31 +157,38 @@ final class BatchWriter implements AutoCloseable {
 
   /** Lends the batch out. It stays untouched until {@link #clear}. */
   long lend() {
-    int n = columns.length;
+    int n = nodes.length;
     long children = block + ArrowC.SIZE * (n + 1);
     long buffers = children + 8L * n;
     Platform.putLong(null, flag, 0);
     Platform.putLong(null, buffers, 0);
-    struct(block, 0, 1, buffers, n, children, flag);
+    struct(block, rows, 0, 1, buffers, columns.length, children, flag);
     buffers += 8;
+    int next = columns.length;
     for (int i = 0; i < n; i++) {
-      long child = block + ArrowC.SIZE * (i + 1);
-      Platform.putLong(null, children + 8L * i, child);
-      ColumnWriter column = columns[i];
-      Platform.putLong(null, buffers, column.validity());
-      for (int b = 0; b < column.valueBuffers(); b++) {
-        Platform.putLong(null, buffers + 8L * (b + 1), column.valueBuffer(b));
+      long at = block + ArrowC.SIZE * (i + 1);
+      Platform.putLong(null, children + 8L * i, at);
+      ColumnWriter node = nodes[i];
+      Platform.putLong(null, buffers, node.validity());
+      for (int b = 0; b < node.valueBuffers(); b++) {
+        Platform.putLong(null, buffers + 8L * (b + 1), node.valueBuffer(b));
       }
+      int length = i < columns.length ? rows : lengths[i];
+      boolean isList = node.elements() != null;
       // A child's release is the parent's business; the specification still wants one.
-      struct(child, column.nulls(), 1 + column.valueBuffers(), buffers, 0, 0, 0);
+      struct(at, length, node.nulls(), 1 + node.valueBuffers(), buffers, isList ? 1 : 0, isList ? children + 8L * next : 0, 0);
+      if (isList) {
+        lengths[next++] = node.elementRows();
+      }
       buffers += 32;
     }
     lent = true;
     return block;
   }
 
-  private void struct(long at, long nulls, long nBuffers, long buffers, long nChildren, long children, long data) {
-    Platform.putLong(null, at + ArrowC.LENGTH, rows);
+  private void struct(
+      long at, long length, long nulls, long nBuffers, long buffers, long nChildren, long children, long data) {
+    Platform.putLong(null, at + ArrowC.LENGTH, length);
     Platform.putLong(null, at + ArrowC.NULL_COUNT, nulls);
     Platform.putLong(null, at + ArrowC.OFFSET, 0);
     Platform.putLong(null, at + ArrowC.N_BUFFERS, nBuffers);

@@ -126,6 +126,33 @@ abstract class ColumnWriter {
     Platform.putByte(null, address, (byte) (before & ~(1 << (row & 7))));
   }
 
+  /** Makes room for a first row, so that there are blocks to point at. */
+  final void makeRoom() {
+    if (capacity == 0) {
+      growRows();
+    }
+  }
+
+  /** The writer of the elements, of a column of arrays; else null. */
+  ColumnWriter elements() {
+    return null;
+  }
+
+  /** Elements so far, all rows together. */
+  int elementRows() {
+    return 0;
+  }
+
+  /** Whether values take as much as they like. */
+  boolean isVarying() {
+    return false;
+  }
+
+  /** Bytes in such values so far; what makes a batch large. */
+  long varyingBytes() {
+    return 0;
+  }
+
   /** Buffers beside the bitmap: 1, or 2 for types of varying length. */
   abstract int valueBuffers();
 

@@ -102,7 +102,12 @@ final class VaryingWriter extends ColumnWriter {
     end = 0;
   }
 
-  /** Bytes so far; what makes a batch large. */
+  @Override
+  boolean isVarying() {
+    return true;
+  }
+
+  @Override
   long varyingBytes() {
     return end;
   }

@@ -10,4 +10,10 @@ object WritableTypes {
       true
     case _ => false
   }
+
+  /** As [[takes]], and arrays of these, nested as deep as they like: what a model may take. */
+  def takesOrArrays(dataType: DataType): Boolean = dataType match {
+    case array: ArrayType => takesOrArrays(array.elementType)
+    case other => takes(other)
+  }
 }

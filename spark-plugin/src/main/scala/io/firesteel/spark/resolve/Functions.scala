@@ -12,6 +12,7 @@ import io.firesteel.spark.exec.{
   PackedPieces,
   Program,
   UnpackedRows,
+  VectorValues,
   WindowedRows,
   WritableTypes
 }
@@ -274,12 +275,13 @@ object Functions {
         s"WRONG_ARGUMENT: ${FiresteelPredict.Name} takes a model and at least one column"
       )
     }
-    val fields = columns.map { column =>
-      val name = column match {
+    val values = columns.map(VectorValues.of)
+    val fields = columns.zip(values).map { case (argument, column) =>
+      val name = argument match {
         case named: NamedExpression => named.name
         case other => toPrettySQL(other)
       }
-      if (!WritableTypes.takes(column.dataType)) {
+      if (!WritableTypes.takesOrArrays(column.dataType)) {
         throw new FiresteelAnalysisException(
           s"WRONG_TYPE: ${FiresteelPredict.Name}'s argument $name is ${column.dataType.sql}, which a model can't take"
         )
@@ -299,7 +301,7 @@ object Functions {
     val swap = live.map(PreparedSwap.of(_, Seq(model), prepared, sc)(models => prepare(models.head)))
     // SQL lets two arguments share a name; on the way to the engine they go by their places.
     val crossing = fields.zipWithIndex.map { case (field, i) => field.copy(name = s"a$i") }
-    FiresteelPredict(program(path, prepared, crossing, Seq(model), isStruct = true, swap), columns)
+    FiresteelPredict(program(path, prepared, crossing, Seq(model), isStruct = true, swap), values)
   }
 
   /** Enough to tell a few uris apart. */

@@ -1,7 +1,7 @@
 package io.firesteel.spark.resolve
 
 import io.firesteel.spark.FiresteelAnalysisException
-import io.firesteel.spark.exec.FiresteelPipeline
+import io.firesteel.spark.exec.{FiresteelPipeline, VectorValues}
 import org.apache.spark.sql.catalyst.analysis.Resolver
 import org.apache.spark.sql.catalyst.expressions.{Cast, CreateNamedStruct, Expression, GetStructField, Literal}
 import org.apache.spark.sql.types._
@@ -79,13 +79,16 @@ private[resolve] final class PipelineInput(argument: Expression, resolver: Resol
     }
 
   /** The expression in the wanted type, if nothing can be lost on the way. */
-  private def fitted(expression: Expression, wanted: DataType): Option[Expression] =
+  private def fitted(column: Expression, wanted: DataType): Option[Expression] = {
+    val expression = if (wanted.isInstanceOf[ArrayType]) VectorValues.of(column) else column
     (expression.dataType, wanted) match {
       case (_: StringType, _: StringType) => Some(expression)
       case (have, want) if have == want => Some(expression)
       // The same bytes under another name.
       case (_: StringType, BinaryType) => Some(Cast(expression, BinaryType))
+      case (have, want) if DataType.equalsIgnoreNullability(have, want) => Some(expression)
       case (have, want) if Cast.canUpCast(have, want) => Some(Cast(expression, want, Some("UTC")))
       case _ => None
     }
+  }
 }
