@@ -242,11 +242,12 @@ impl Reader<'_> {
     /// Nulls among the values, and values that the input can't hold.
     fn check(&self, range: &Range<usize>) -> Result<(), Fault> {
         let name = self.name;
-        if matches!(self.binding.nulls, OnNull::Reject) && self.values.null_count() > 0 {
-            if let Some(at) = range.clone().find(|&at| self.values.is_null(at)) {
-                let message = format!("column `{name}` has a null among its values, at {}", at - range.start);
-                return Err((RejectCode::NullFeature, message));
-            }
+        if matches!(self.binding.nulls, OnNull::Reject)
+            && self.values.null_count() > 0
+            && let Some(at) = range.clone().find(|&at| self.values.is_null(at))
+        {
+            let message = format!("column `{name}` has a null among its values, at {}", at - range.start);
+            return Err((RejectCode::NullFeature, message));
         }
         let check = self.binding.checks.first().copied().flatten();
         if let Some(at) = check.and_then(|check| misfits(self.values, check, range.clone()).first().copied()) {

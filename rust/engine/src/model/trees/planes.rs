@@ -81,8 +81,8 @@ impl Planes {
         while done < drafts.len() {
             let (bins, trees) = share(&drafts[done..])?;
             let mut part = Part { bins, ..Part::default() };
-            for tree in done..done + trees {
-                part.add(forest, tree, &drafts[tree])?;
+            for (tree, draft) in drafts.iter().enumerate().skip(done).take(trees) {
+                part.add(forest, tree, draft)?;
             }
             parts.push(part);
             done += trees;
@@ -188,10 +188,10 @@ impl Part {
             let limit = if split.left_first { below } else { below.wrapping_neg() };
             let column = self.column(Column { bins, nan_above: !split.nan_left, turned: !split.left_first });
             let (from, to) = split.first;
-            for plane in from / PLANE..=(to - 1) / PLANE {
+            for (plane, touches) in by_plane.iter_mut().enumerate().take(to.div_ceil(PLANE)).skip(from / PLANE) {
                 let gone = (from.max(plane * PLANE)..to.min((plane + 1) * PLANE))
                     .fold(0u8, |gone, leaf| gone | 1 << (leaf % PLANE));
-                by_plane[plane].push(Touch { limit: [limit ^ 0x80; 4], keep: [!gone; 4], column });
+                touches.push(Touch { limit: [limit ^ 0x80; 4], keep: [!gone; 4], column });
             }
         }
         let from = self.adds.len();

@@ -14,7 +14,7 @@ class RegisterSuite extends SparkSuite with Points {
     assert(df.collect().nonEmpty)
     assertEquals(rowsEvaluated(df), Seq(Rows))
     assertEquals(spark.experimental.extraStrategies.length, 2, "scoring, and narrow streams")
-    assertEquals(spark.experimental.extraOptimizations.length, 1)
+    assertEquals(spark.experimental.extraOptimizations.length, 2, "a batch's models, and whole batches")
   }
 
   test("a call in a subquery's join is found by the late rule") {
