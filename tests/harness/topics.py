@@ -34,18 +34,34 @@ def create(bootstrap: str, name: str, *, partitions: int = 1, **config: str) -> 
     # Named, so that it lives until the answer comes: a dropped client ends its requests.
     admin = _admin(bootstrap)
     admin.create_topics([topic])[name].result(timeout=TIMEOUT_S)
+    _await(admin, name, partitions)
 
 
 def delete(bootstrap: str, name: str) -> None:
     """Delete a topic with all its records."""
     admin = _admin(bootstrap)
     admin.delete_topics([name], operation_timeout=TIMEOUT_S)[name].result(timeout=TIMEOUT_S)
+    _await(admin, name, 0)
 
 
 def add_partitions(bootstrap: str, name: str, total: int) -> None:
     """Give a topic so many partitions in all; they can only become more."""
     admin = _admin(bootstrap)
     admin.create_partitions([NewPartitions(name, total)])[name].result(timeout=TIMEOUT_S)
+    _await(admin, name, total)
+
+
+def _await(admin: AdminClient, name: str, partitions: int) -> None:
+    """Wait until the broker tells so many partitions with leaders; the controller, which answers, knows first."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while True:
+        found = admin.list_topics(timeout=TIMEOUT_S).topics.get(name)
+        led = [] if found is None else [p for p in found.partitions.values() if p.leader >= 0 and p.error is None]
+        if len(led) == partitions:
+            return
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"topic {name} has {len(led)} partitions with a leader, not {partitions}")
+        time.sleep(0.05)
 
 
 def delete_records(bootstrap: str, name: str, before: Mapping[int, int]) -> None:
