@@ -180,7 +180,7 @@ class PipelineSuite extends SparkSuite {
     val few = refused(spark.sql(s"SELECT firesteel_predict('$model', id) FROM range(3)"))
     assert(few.contains("16"), few)
     assert(refused(spark.sql("SELECT firesteel_predict('gone.onnx', id) FROM range(3)")).contains("gone.onnx"))
-    assert(refused(spark.sql(s"SELECT firesteel_predict('$model', array(id)) FROM range(3)")).contains("WRONG_TYPE"))
+    assert(refused(spark.sql(s"SELECT firesteel_predict('$model', map(id, id)) FROM range(3)")).contains("WRONG_TYPE"))
     assert(refused(spark.sql("SELECT firesteel_predict(string(id), id) FROM range(3)")).contains("constant"))
     assert(refused(spark.sql(s"SELECT firesteel_pipeline('$scoring', id) FROM range(3)")).contains("struct"))
   }

@@ -6,40 +6,61 @@ import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
 import io.firesteel.spark.{functions => firesteel, SparkSuite}
 import org.apache.spark.sql.functions.{col, from_json, lit}
 import org.apache.spark.sql.types.StructType
-import org.apache.spark.sql.{DataFrame, Row}
+import org.apache.spark.sql.{Column, DataFrame, Row}
 
 import scala.jdk.CollectionConverters._
 
-/** Models of `tests/models/zoo` through the Scala API, batched and row by row: the bits of Python's onnxruntime. */
+/** All models of `tests/models/zoo` through the Scala API, batched and row by row: the bits of Python's onnxruntime. */
 class ZooSuite extends SparkSuite {
   private val zoo = Paths.get("tests/models/zoo").toAbsolutePath
   private val mapper = new ObjectMapper()
 
   private case class Model(path: Path, golden: JsonNode) {
+    val name: String = path.getFileName.toString.stripSuffix(".onnx")
     val columns: Seq[(String, String)] =
       golden.get("columns").elements().asScala.map(c => c.get("name").asText() -> c.get("type").asText()).toSeq
+    val rows: Seq[JsonNode] = golden.get("rows").elements().asScala.toSeq
 
-    /** Each row as a JSON object, parsed by Spark into the columns' types. */
-    def frame: DataFrame = {
-      val lines = golden.get("rows").elements().asScala.toSeq.zipWithIndex.map { case (row, number) =>
-        val line = mapper.createObjectNode().put("row_id", number)
-        columns.zip(row.elements().asScala.toSeq).foreach { case ((name, _), value) => line.set[JsonNode](name, value) }
-        Row(mapper.writeValueAsString(line))
-      }
-      val schema = StructType.fromDDL(("row_id INT" +: columns.map { case (name, kind) => s"$name $kind" }).mkString(", "))
-      spark
-        .createDataFrame(lines.asJava, StructType.fromDDL("line STRING"))
-        .select(from_json(col("line"), schema).as("r"))
-        .select("r.*")
-        .coalesce(1)
-    }
+    /** Where a column stands in [[frame]]. */
+    def place(column: String): String = s"${name}__$column"
+
+    def prediction: Column =
+      firesteel.predict(path.toString, columns.map { case (column, _) => col(place(column)).as(column) }: _*).as(name)
 
     def outputs: Map[String, Seq[Any]] =
-      golden.get("outputs").properties().asScala.map(e => e.getKey -> e.getValue.elements().asScala.map(stored).toSeq).toMap
+      golden.get("outputs").properties().asScala.map(e =>
+        e.getKey -> e.getValue.elements().asScala.map(stored).toSeq
+      ).toMap
   }
 
   private def load(name: String): Model =
     Model(zoo.resolve(s"$name.onnx"), mapper.readTree(Files.readString(zoo.resolve(s"$name.json"))))
+
+  private lazy val models: Seq[Model] = {
+    val files = Files.list(zoo)
+    try files.iterator().asScala.map(_.getFileName.toString).filter(_.endsWith(".onnx")).toSeq.sorted
+        .map(file => load(file.stripSuffix(".onnx")))
+    finally files.close()
+  }
+
+  /** All models' rows side by side, each a JSON object that Spark parses into the columns' types. */
+  private lazy val frame: DataFrame = {
+    val lines = models.head.rows.indices.map { number =>
+      val line = mapper.createObjectNode().put("row_id", number)
+      for {
+        model <- models
+        ((column, _), value) <- model.columns.zip(model.rows(number).elements().asScala)
+      } line.set[JsonNode](model.place(column), value)
+      Row(mapper.writeValueAsString(line))
+    }
+    val columns = for (model <- models; (column, kind) <- model.columns) yield s"${model.place(column)} $kind"
+    val schema = StructType.fromDDL(("row_id INT" +: columns).mkString(", "))
+    val parsed = spark
+      .createDataFrame(lines.asJava, StructType.fromDDL("line STRING"))
+      .select(from_json(col("line"), schema).as("r"))
+      .select("r.*")
+    spark.createDataFrame(parsed.collect().toSeq.asJava, schema).coalesce(1)
+  }
 
   private def stored(node: JsonNode): Any =
     if (node.isArray) node.elements().asScala.map(stored).toSeq
@@ -58,19 +79,21 @@ class ZooSuite extends SparkSuite {
     case other => other
   }
 
-  private def check(model: Model): Unit = {
-    def answers(): Map[String, Seq[Any]] = {
-      val p = firesteel.predict(model.path.toString, model.columns.map { case (name, _) => col(name) }: _*)
-      val rows = model.frame.select(col("row_id"), p.as("p")).collect().sortBy(_.getInt(0)).map(_.getStruct(1))
-      model.outputs.keys.map(name => name -> rows.toSeq.map(row => shown(row.get(row.fieldIndex(name))))).toMap
+  private def check(rows: Seq[Row]): Unit = {
+    val sorted = rows.sortBy(_.getAs[Int]("row_id"))
+    models.foreach { model =>
+      val scores = sorted.map(_.getAs[Row](model.name))
+      val got = model.outputs.keys.map(name => name -> scores.map(row => shown(row.get(row.fieldIndex(name))))).toMap
+      assertEquals(got, model.outputs, model.name)
     }
-    assertEquals(answers(), model.outputs)
-    assertEquals(rowByRow(answers()), model.outputs)
   }
 
-  Seq("sk_named_columns", "sk_lr_zipmap_text", "lgbm_three", "torch_transformer", "torch_fixed_1", "torch_sequence",
-    "keras_conv2d", "whole_numbers", "half_precision", "booleans").foreach { name =>
-    test(s"$name gives the bits of onnxruntime, batched and row by row")(check(load(name)))
+  test("every model gives the bits of onnxruntime, batched and row by row") {
+    assert(models.length >= 25)
+    assertEquals(models.map(_.rows.length).distinct.length, 1)
+    def scored = frame.select(col("row_id") +: models.map(_.prediction): _*)
+    check(scored.collect().toSeq)
+    check(rowByRow(scored.collect().toSeq))
   }
 
   test("an array of another length fails the query with its name, length and what the model takes") {
