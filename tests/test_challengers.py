@@ -103,7 +103,7 @@ def test_a_batch_and_a_stream_compare_alike(spark: SparkSession, folder: Path, t
     running = query.trigger(availableNow=True).start()
     assert running.awaitTermination(60)
     [observed] = [p.observedMetrics["new"].new for p in running.recentProgress if "new" in p.observedMetrics]
-    assert observed.asDict() == pytest.approx(wanted, rel=1e-9)
+    assert observed == pytest.approx(wanted, rel=1e-9)
 
 
 def test_answers_are_compared_too_and_what_has_no_order_is_not(spark: SparkSession) -> None:

@@ -43,7 +43,7 @@ private[spark] object Comparison {
       threshold: Double): Expression =
     (champion.dataType, challenger.dataType) match {
       case (a, b) if fits(a, b) =>
-        if (a.isInstanceOf[FractionalType]) scores(champion, challenger, label, threshold)
+        if (isScore(a)) scores(champion, challenger, label, threshold)
         else answers(champion, challenger, label)
       case (a, b) =>
         throw wrong(s"compares two scores, or two answers of one type (whole numbers, texts, booleans), not ${a.sql} and " +
@@ -52,16 +52,20 @@ private[spark] object Comparison {
 
   /** Whether columns of these types can be compared. */
   def fits(champion: DataType, challenger: DataType): Boolean = (champion, challenger) match {
-    case (_: FractionalType, _: FractionalType) => true
+    case (a, b) if isScore(a) && isScore(b) => true
     case (a, b) => isAnswer(a) && isAnswer(b) && (a == b || bothWhole(a, b))
   }
 
   private def isAnswer(of: DataType) = of match {
-    case _: IntegralType | _: StringType | BooleanType => true
-    case _ => false
+    case _: StringType | BooleanType => true
+    case other => isWhole(other)
   }
 
-  private def bothWhole(a: DataType, b: DataType) = a.isInstanceOf[IntegralType] && b.isInstanceOf[IntegralType]
+  private def isScore(of: DataType) = of == FloatType || of == DoubleType
+
+  private def isWhole(of: DataType) = Seq(ByteType, ShortType, IntegerType, LongType).contains(of)
+
+  private def bothWhole(a: DataType, b: DataType) = isWhole(a) && isWhole(b)
 
   private def scores(champion: Expression, challenger: Expression, label: Option[Expression], threshold: Double) = {
     val (a, b) = (Cast(champion, DoubleType), Cast(challenger, DoubleType))
