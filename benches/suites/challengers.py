@@ -57,9 +57,7 @@ def run(args: argparse.Namespace) -> Report:
         times: dict[str, list[float]] = {who: [] for who in files}
         for repetition in range(args.repetitions + 1):
             for who in files if repetition % 2 else reversed(files):
-                took = cpu_seconds(
-                    [str(CLI), "score", str(files[who]), "--in", str(events), "--out", "/dev/null", "-q"]
-                )
+                took = cpu_seconds(["score", str(files[who]), "--in", str(events), "--out", "/dev/null", "-q"])
                 # The first one fills the page cache.
                 if repetition > 0:
                     times[who].append(took / args.events * 1e6)
