@@ -15,8 +15,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from examples.fraud import handbook
-from tests.support.places import JAR, ROOT, required
+from tests.support.places import JAR, ONLY_IN_FULL, ROOT, required
 
+SIGNALS = [signal.SIGINT, pytest.param(signal.SIGTERM, marks=ONLY_IN_FULL), signal.SIGKILL]
 DEMO = ROOT / "examples" / "demo" / "run_demo.py"
 
 
@@ -110,7 +111,7 @@ def test_the_demo_scores_every_payment_as_a_batch_would_and_says_so(
         assert found[column].to_numpy().tobytes() == wanted[column].to_numpy().tobytes(), column
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 def test_the_demo_takes_everything_with_it(number: signal.Signals, out: Path, tmp_path: Path) -> None:
     with (tmp_path / "output").open("wb") as sink:
         demo = subprocess.Popen(command(out), stdout=sink, stderr=sink, env=marked(out))

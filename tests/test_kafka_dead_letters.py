@@ -26,7 +26,7 @@ SCHEMA = "id BIGINT NOT NULL, amount DOUBLE, name STRING, odd BOOLEAN"
 PARTITIONS = 3
 RECORDS = 4_000
 BATCH = 500
-KILLS = 20 if FULL else 4
+KILLS = 20 if FULL else 3
 SEED = 20261124
 
 #: What record i is rejected for, by i modulo 20.
@@ -234,8 +234,10 @@ def test_a_repeated_batch_that_rejects_other_rows_is_refused(
     checkpoints.forget_last_commit(tmp_path / "checkpoint")
     reader = {"kafka.bootstrap.servers": bootstrap, "subscribe": filled, "startingOffsets": "earliest"}
     reader |= {"schema": SCHEMA.replace("id BIGINT NOT NULL", "id BIGINT"), "deadLetterTopic": letters}
-    with pytest.raises(StreamingQueryException, match="REPLAY_DIFFERS"):
-        drained(spark.readStream.format("firesteel").options(**reader).load(), tmp_path)
+    # The other task is killed while it has a transaction, at another point each time; whatever it holds must go.
+    for _ in range(4):
+        with pytest.raises(StreamingQueryException, match="REPLAY_DIFFERS"):
+            drained(spark.readStream.format("firesteel").options(**reader).load(), tmp_path)
     reader["onReplayDiffers"] = "keepCommitted"
     drained(spark.readStream.format("firesteel").options(**reader).load(), tmp_path)
     assert_each_once(spark, bootstrap, filled, letters)

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.faults
 PARTITIONS = 2
 RECORDS = 40_000
 BATCH = 4_000
-KILLS = 30 if FULL else 5
+KILLS = 30 if FULL else 3
 SEED = 20261123
 
 

@@ -20,7 +20,7 @@ from tests.support.submit import SparkProgram
 
 CLI = ROOT / "build" / "bin" / "firesteel"
 MODELS = ROOT / "tests" / "models"
-KILLS = 20 if FULL else 3
+KILLS = 20 if FULL else 2
 BATCHES = 12 * KILLS
 PATH = {"PYTHONPATH": f"{ROOT}:{ROOT / 'python'}"}
 

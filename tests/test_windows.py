@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.places import ONLY_IN_FULL
 from tests.support.windows import chance, cli, cmapss, crowd, fraud, nab, retail, tables
 from tests.support.windows.table import Table
 
@@ -43,7 +44,7 @@ def test_products_of_a_shop(tmp_path: Path) -> None:
     cli.check(retail.products(), tmp_path)
 
 
-@pytest.mark.parametrize("late", ["default", "reject", "use"])
+@pytest.mark.parametrize("late", ["default", pytest.param("reject", marks=ONLY_IN_FULL), "use"])
 def test_58_sensors_whose_clocks_lie_years_apart(late: nab.Late, tmp_path: Path) -> None:
     cli.check(nab.case(late), tmp_path)
 

@@ -16,13 +16,13 @@ from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from tests.support import kafka, streams
-from tests.support.places import FULL
+from tests.support.places import FULL, ONLY_IN_FULL
 from tests.support.windows import log, ways
 from tests.support.windows.logs import Logs
 from tests.support.windows.outcome import Outcome, assert_right
 from tests.support.windows.ways import WAYS, Way
 
-PARTITIONS = (1, 3, 8)
+PARTITIONS = (1, pytest.param(3, marks=ONLY_IN_FULL), 8)
 #: Events in the topic, by how many of them a micro-batch takes.
 EVENTS = {7: 700 if FULL else 70, 1_000: 6_000, 100_000: 120_000}
 #: Events that come one by one.

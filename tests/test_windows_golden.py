@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 import firesteel
 from tests.support import kafka, places, streams
-from tests.support.places import FULL, shared
+from tests.support.places import FULL, ONLY_IN_FULL, shared
 from tests.support.windows import ways
 from tests.support.windows.fraud import GOLDEN_TOLERANCE, SWAPPED
 from tests.support.windows.killed import Driver, Query
@@ -141,7 +141,7 @@ def test_the_handbooks_features_come_out_of_batch(spark: SparkSession, golden: p
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("way", PAIRS)
+@pytest.mark.parametrize("way", [pytest.param("beside", marks=ONLY_IN_FULL), "ordered"])
 def test_the_handbooks_features_come_out_when_the_driver_is_killed(
     spark: SparkSession,
     bootstrap: str,

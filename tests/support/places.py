@@ -18,6 +18,8 @@ TEST_MODELS = ROOT / "tests" / "models"
 
 #: The long schedules run in full with FIRESTEEL_FULL=1, a seeded part of them otherwise.
 FULL = os.environ.get("FIRESTEEL_FULL") == "1"
+#: For the slow ones among cases that are alike.
+ONLY_IN_FULL = pytest.mark.skipif(not FULL, reason="one of some that are alike: FIRESTEEL_FULL=1 runs it")
 
 
 def shared(*parts: str) -> Path:

@@ -132,12 +132,15 @@ private final class OnceEach(options: DeadLetterOptions, settings: TransactionSe
     OutgoingRecord(options.topic, None, null, letter.headers, letter.value)
 
   override def close(): Unit = {
-    transaction.foreach(_.abort())
-    transaction = None
-    held.clear()
-    if (hasLease) {
-      hasLease = false
-      leaseOf(id).release()
+    try transaction.foreach(_.abort())
+    finally {
+      transaction = None
+      held.clear()
+      // A lease that is kept holds up every later reader in this process.
+      if (hasLease) {
+        hasLease = false
+        leaseOf(id).release()
+      }
     }
   }
 }

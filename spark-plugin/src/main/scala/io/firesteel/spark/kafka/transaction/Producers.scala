@@ -4,6 +4,9 @@ import java.time.Duration
 import java.util.concurrent.ConcurrentHashMap
 
 import io.firesteel.shaded.kafka.clients.producer.KafkaProducer
+import org.slf4j.LoggerFactory
+
+import scala.util.control.NonFatal
 
 /**
  * A process's transactional producers, kept from one batch to the next.
@@ -17,6 +20,7 @@ private[kafka] object Producers {
   /** A producer at rest: which run of which query used it, and its last batch. */
   final case class Resting(client: Client, run: String, epoch: Long, since: Long)
 
+  private val LOG = LoggerFactory.getLogger("io.firesteel.spark.kafka.transaction.Producers")
   private val IdleNanos = 300L * 1000 * 1000 * 1000
   private val resting = new ConcurrentHashMap[(TransactionSettings, TransactionId), Resting]()
 
@@ -37,8 +41,13 @@ private[kafka] object Producers {
       close(old.client)
     )
 
-  /** At once, without waiting for what is on its way: an open transaction of it is aborted by its successor. */
-  def close(client: Client): Unit = client.close(Duration.ZERO)
+  /**
+   * At once, without waiting for what is on its way: an open transaction of it is aborted by its successor. Never throws:
+   * in the interrupted thread of a killed task Kafka closes all that it has, and says so with an exception.
+   */
+  def close(client: Client): Unit =
+    try client.close(Duration.ZERO)
+    catch { case NonFatal(e) => LOG.debug("A producer was closed by force", e) }
 
   private def closeIdle(): Unit =
     resting.forEach { (key, found) =>

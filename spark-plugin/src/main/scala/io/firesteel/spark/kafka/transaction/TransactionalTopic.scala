@@ -166,9 +166,11 @@ final class TransactionalTopic(
       try if (isBegun) producer.abortTransaction()
       catch {
         case NonFatal(e) => LOG.debug("The transaction of {} could not be aborted; its successor will", id.text, e)
-      } finally Producers.close(producer)
+      } finally {
+        client = None
+        Producers.close(producer)
+      }
     }
-    client = None
   }
 
   private def explained[T](doing: String)(work: => T): T =
