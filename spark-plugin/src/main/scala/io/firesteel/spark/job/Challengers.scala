@@ -38,7 +38,8 @@ private[job] object Challengers {
     found.toSeq.sortBy(_._1).foreach { case (column, row) =>
       val one = all.putObject(column)
       row.schema.fieldNames.foreach { name =>
-        val _ = one.set[ObjectNode](name, json.valueToTree[com.fasterxml.jackson.databind.JsonNode](row.getAs[Any](name)))
+        val _ =
+          one.set[ObjectNode](name, json.valueToTree[com.fasterxml.jackson.databind.JsonNode](row.getAs[Any](name)))
       }
     }
     all

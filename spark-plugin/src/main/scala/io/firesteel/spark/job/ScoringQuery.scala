@@ -59,7 +59,13 @@ private[spark] object ScoringQuery {
     spark.streams.addListener(books)
     val work = Work.of(options, Windowed.keys(options.pipeline, spark))
     work.home.foreach(home => println(s"windows: $home"))
-    val query = start(spark, options, kafka, work, new BatchWork(work.perBatch, Functions.comparisonsOf(options.pipeline), scores, rejected, books))
+    val query = start(
+      spark,
+      options,
+      kafka,
+      work,
+      new BatchWork(work.perBatch, Functions.comparisonsOf(options.pipeline), scores, rejected, books)
+    )
     books.started(query.id.toString, (scores ++ rejected).map(_.guarantee))
     stopOnSignal(query, books)
     val failure = awaitEnd(query)

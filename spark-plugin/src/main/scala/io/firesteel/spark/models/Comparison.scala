@@ -46,8 +46,10 @@ private[spark] object Comparison {
         if (isScore(a)) scores(champion, challenger, label, threshold)
         else answers(champion, challenger, label)
       case (a, b) =>
-        throw wrong(s"compares two scores, or two answers of one type (whole numbers, texts, booleans), not ${a.sql} and " +
-          s"${b.sql}. Take one value out of an array or struct first")
+        throw wrong(
+          s"compares two scores, or two answers of one type (whole numbers, texts, booleans), not ${a.sql} and " +
+            s"${b.sql}. Take one value out of an array or struct first"
+        )
     }
 
   /** Whether columns of these types can be compared. */
@@ -117,7 +119,10 @@ private[spark] object Comparison {
     Seq("rows" -> aggregate(Count(Seq(champion))), "compared" -> aggregate(Count(Seq(champion, challenger))))
 
   private def sides(what: String, champion: Expression, challenger: Expression)(of: Expression => Expression) =
-    Seq(s"champion_$what" -> aggregate(Average(of(champion))), s"challenger_$what" -> aggregate(Average(of(challenger))))
+    Seq(
+      s"champion_$what" -> aggregate(Average(of(champion))),
+      s"challenger_$what" -> aggregate(Average(of(challenger)))
+    )
 
   private def howOften(condition: Expression) =
     aggregate(Count(Seq(If(condition, Literal(1), Literal(null, IntegerType)))))

@@ -44,7 +44,9 @@ private[spark] object Prepared {
     texts(node.get("optional")).toSet,
     StructType.fromDDL(node.get("output").asText()),
     plan,
-    node.path("windows").elements().asScala.map(w => PreparedWindow(texts(w.get("key")), texts(w.get("columns")))).toSeq,
+    node.path("windows").elements().asScala.map(w =>
+      PreparedWindow(texts(w.get("key")), texts(w.get("columns")))
+    ).toSeq,
     node.path("comparisons").elements().asScala.map(comparison).toSeq
   )
 
