@@ -133,6 +133,14 @@ class Model:
         Whether whole numbers may be rounded where the model takes floats; else such rows are rejected. Default False.
     kernel : {"auto", "onnxruntime"}
         What may compute the scores. Default "auto": Firesteel's own kernel where it gives ONNX Runtime's bits.
+    device : {"cpu", "cuda", "auto"}
+        What the model runs on. Default "cpu", the only one with the promise of equal bits; "cuda" is an error where it
+        can't be had, "auto" takes it where it can.
+    threads : int
+        Threads of ONNX Runtime for one call, the task's own included. Default 1; with more, bits may differ.
+    batch_size : int, (int, int) or "auto"
+        Rows of a call of ONNX Runtime: a number, or the bounds of the number that is measured before the first batch.
+        Default "auto": 64 to 4,096.
     stamp : bool
         Whether a model of a store adds ``<name>_version`` and ``<name>_sha256`` to the output. Default True.
     challenges : str, optional
@@ -149,6 +157,9 @@ class Model:
     nan: Literal["pass", "null", "reject"] = "pass"
     allow_lossy: bool = False
     kernel: Literal["auto", "onnxruntime"] = "auto"
+    device: Literal["cpu", "cuda", "auto"] = "cpu"
+    threads: int = 1
+    batch_size: int | tuple[int, int] | Literal["auto"] = "auto"
     stamp: bool = True
     challenges: str | None = None
     sample: Sample | None = None
@@ -169,6 +180,14 @@ class Model:
             entry["allow_lossy"] = True
         if self.kernel != "auto":
             entry["kernel"] = self.kernel
+        if self.device != "cpu":
+            entry["device"] = self.device
+        if self.threads != 1:
+            entry["threads"] = self.threads
+        if isinstance(self.batch_size, tuple):
+            entry["batch_size"] = dict(zip(("min", "max"), self.batch_size, strict=True))
+        elif self.batch_size != "auto":
+            entry["batch_size"] = self.batch_size
         if not self.stamp:
             entry["stamp"] = False
         if self.challenges is not None:

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use arrow::array::{ArrayRef, Float32Array};
 use arrow::record_batch::RecordBatch;
-use firesteel_engine::model::{NanPolicy, NullPolicy, Nulls, OnnxModel, Outputs, Scorer, ScorerOptions, runtime};
+use firesteel_engine::model::{NullPolicy, Nulls, OnnxModel, Outputs, Scorer, ScorerOptions, runtime};
 use serde_json::json;
 
 const BATCH_SIZES: [usize; 5] = [1, 16, 256, 1024, 4096];
@@ -86,15 +86,11 @@ fn scorer(model: &Arc<OnnxModel>, batch: &RecordBatch) -> Result<Scorer, Failure
     let output = model.outputs().last().ok_or("no output")?;
     let selector = if output.width() == Some(1) { output.name.clone() } else { format!("{}[1]", output.name) };
     let options = ScorerOptions {
-        name: "bench",
         path: "models[0]",
-        inputs: &[],
         default_columns: &names,
         outputs: Outputs::Columns(&[("score".to_owned(), selector)]),
-        by_position: false,
         nulls: Nulls::All(NullPolicy::Nan),
-        nan: NanPolicy::Pass,
-        allow_lossy: false,
+        ..ScorerOptions::new("bench")
     };
     Ok(Scorer::try_new(&options, Arc::clone(model), &batch.schema()).map_err(|error| error.to_string())?)
 }

@@ -5,7 +5,7 @@ mod model_support;
 
 use std::sync::{Arc, Barrier};
 
-use firesteel_engine::model::{ElementType, onnx_model, onnx_proto, registry};
+use firesteel_engine::model::{ElementType, OnnxModel, onnx_model, onnx_proto, registry};
 use model_support::{bytes, features, model, scorer, start};
 
 #[test]
@@ -140,8 +140,9 @@ fn one_content_is_loaded_once_also_by_many_threads() {
 }
 
 #[test]
-fn tasks_at_the_same_time_get_sessions_of_their_own_and_the_same_bits() {
-    let model = model("gbdt_sklearn");
+fn tasks_at_the_same_time_share_a_session_and_get_the_same_bits() {
+    // ONNX Runtime's, not our kernel.
+    let model = Arc::new(OnnxModel::load_plain(&bytes("gbdt_sklearn")).unwrap());
     let batch = features(2000);
     let barrier = Barrier::new(6);
     let results: Vec<_> = std::thread::scope(|scope| {
@@ -163,6 +164,5 @@ fn tasks_at_the_same_time_get_sessions_of_their_own_and_the_same_bits() {
         tasks.into_iter().flat_map(|task| task.join().unwrap()).collect()
     });
     assert!(results.iter().all(|result| *result == results[0]));
-    let cores = std::thread::available_parallelism().unwrap().get();
-    assert!((1..=cores).contains(&model.idle_sessions()), "{} idle on {cores} cores", model.idle_sessions());
+    assert_eq!(model.sessions(), 1);
 }

@@ -37,7 +37,6 @@ fn scorer(name: &str, batch: &RecordBatch, said: Said<'_>) -> Result<Scorer, Spe
     let outputs: Vec<_> =
         said.outputs.iter().map(|(column, text)| ((*column).to_owned(), (*text).to_owned())).collect();
     let options = ScorerOptions {
-        name: "m",
         path: "models[0]",
         inputs: &inputs,
         default_columns: &names(batch),
@@ -46,6 +45,7 @@ fn scorer(name: &str, batch: &RecordBatch, said: Said<'_>) -> Result<Scorer, Spe
         nulls: said.nulls,
         nan: said.nan,
         allow_lossy: said.allow_lossy,
+        ..ScorerOptions::new("m")
     };
     Scorer::try_new(&options, registry::load(&bytes).unwrap(), &batch.schema())
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use arrow::record_batch::RecordBatch;
 use firesteel_engine::error::SpecError;
-use firesteel_engine::model::{NanPolicy, NullPolicy, Nulls, Outputs, Scorer, ScorerOptions, all_outputs};
+use firesteel_engine::model::{NullPolicy, Scorer, ScorerOptions, all_outputs};
 use model_support::{features, model, names, scorer};
 
 fn refused(name: &str, batch: &RecordBatch, outputs: &[(&str, &str)]) -> SpecError {
@@ -21,15 +21,10 @@ fn explicit(name: &str, batch: &RecordBatch, inputs: &[(&str, &[&str])]) -> Resu
         .map(|(input, columns)| ((*input).to_owned(), columns.iter().map(|c| (*c).to_owned()).collect()))
         .collect();
     let options = ScorerOptions {
-        name: "test",
         path: "models[2]",
         inputs: &inputs,
         default_columns: &names(batch),
-        by_position: false,
-        outputs: Outputs::All,
-        nulls: Nulls::default(),
-        nan: NanPolicy::Pass,
-        allow_lossy: false,
+        ..ScorerOptions::new("test")
     };
     Scorer::try_new(&options, model(name), &batch.schema())
 }

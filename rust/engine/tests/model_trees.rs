@@ -46,7 +46,7 @@ fn bits(array: &ArrayRef) -> Vec<String> {
     }
 }
 
-fn run(model: &Arc<OnnxModel>, batch: &RecordBatch, step: usize) -> (Vec<Vec<String>>, &'static str) {
+fn run(model: &Arc<OnnxModel>, batch: &RecordBatch, step: usize) -> (Vec<Vec<String>>, String) {
     let mut scorer = scorer(model, batch, &[], NullPolicy::Nan).unwrap();
     let mut got = vec![Vec::new(); scorer.added_fields().len()];
     for start in (0..batch.num_rows()).step_by(step) {

@@ -11,7 +11,7 @@ use arrow::compute::concat;
 use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type};
 use arrow::record_batch::RecordBatch;
 use firesteel_engine::decode::{DecodeOptions, Decoder};
-use firesteel_engine::model::{NanPolicy, Nulls, Outputs, Scorer, ScorerOptions, registry, runtime};
+use firesteel_engine::model::{Scorer, ScorerOptions, registry, runtime};
 use firesteel_engine::spec::TableSchema;
 use model_support::{names, root, start};
 use serde_json::{Map, Value, json};
@@ -71,15 +71,10 @@ fn scorer(name: &str, golden: &Value, batch: &RecordBatch) -> Scorer {
         })
         .collect();
     let options = ScorerOptions {
-        name,
         path: "models[0]",
         inputs: &inputs,
         default_columns: &names(batch),
-        by_position: false,
-        outputs: Outputs::All,
-        nulls: Nulls::default(),
-        nan: NanPolicy::Pass,
-        allow_lossy: false,
+        ..ScorerOptions::new(name)
     };
     Scorer::try_new(&options, registry::load(&bytes).unwrap(), &batch.schema())
         .unwrap_or_else(|error| panic!("{name}: {error}"))

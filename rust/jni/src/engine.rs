@@ -10,7 +10,7 @@ use std::{fs, panic, thread};
 use arrow::record_batch::RecordBatch;
 use firesteel_engine::error::{SpecErrors, StageError};
 use firesteel_engine::machine;
-use firesteel_engine::model::{TensorDescription, registry, runtime};
+use firesteel_engine::model::{TensorDescription, registry, report, runtime};
 use firesteel_engine::pipeline::{self, Argument, Compiled, InputMode, Prepared, RunnerLease};
 use firesteel_engine::spec::PipelineSpec;
 
@@ -70,6 +70,16 @@ pub(crate) fn describe_model(sha256: &str) -> Result<String, BridgeError> {
         tensors.iter().map(|t| serde_json::json!({"name": t.name, "type": t.to_string()})).collect::<Vec<_>>()
     };
     Ok(serde_json::json!({"inputs": list(model.inputs()), "outputs": list(model.outputs())}).to_string())
+}
+
+/// What the loaded models take and how they run, as JSON: a list of [`report::LoadedModel`].
+pub(crate) fn model_report() -> Result<String, BridgeError> {
+    serde_json::to_string(&report::loaded()).map_err(|e| internal(e.to_string()))
+}
+
+/// What all of them take, in bytes.
+pub(crate) fn model_bytes() -> i64 {
+    i64::try_from(report::bytes()).unwrap_or(i64::MAX)
 }
 
 /// Canonical JSON of a pipeline file.

@@ -39,6 +39,8 @@ entry!(fn machine() -> JString);
 entry!(fn model_load(model: jbyte[]) -> JString);
 entry!(fn model_contains(sha256: JString) -> jboolean);
 entry!(fn model_describe(sha256: JString) -> JString);
+entry!(fn model_report() -> JString);
+entry!(fn model_bytes() -> jlong);
 entry!(fn spec_parse(yaml: JString, file: JString) -> JString);
 entry!(fn model_fault(yaml: JString, file: JString, position: jint, message: JString, there: JString[]));
 entry!(fn prepare_pipeline(yaml: JString, file: JString, sha256s: JString[], typed: jboolean) -> JString);
@@ -97,6 +99,14 @@ fn model_contains<'local>(env: &mut Env<'local>, _: JClass<'local>, sha256: JStr
 fn model_describe<'local>(env: &mut Env<'local>, _: JClass<'local>, sha256: JString<'local>) -> Entry<JString<'local>> {
     let description = engine::describe_model(&text(env, &sha256)?)?;
     Ok(env.new_string(description)?)
+}
+
+fn model_report<'local>(env: &mut Env<'local>, _: JClass<'local>) -> Entry<JString<'local>> {
+    Ok(env.new_string(engine::model_report()?)?)
+}
+
+fn model_bytes<'local>(_: &mut Env<'local>, _: JClass<'local>) -> Entry<jlong> {
+    Ok(engine::model_bytes())
 }
 
 fn spec_parse<'local>(

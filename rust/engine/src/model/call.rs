@@ -1,10 +1,9 @@
 //! One call of ONNX Runtime: fill the tensors from a range of rows, run, give the outputs.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use arrow::array::ArrayRef;
-use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions, Session, SessionInputValue, SessionOutputs};
+use ort::session::SessionInputValue;
 use ort::value::{DynTensor, Sequence};
 
 use super::arrays::Arrays;
@@ -12,12 +11,12 @@ use super::bind::{Binding, OnNull, Plan, RowsAtATime};
 use super::convert::{Buffer, Source};
 use super::intake::Intake;
 use super::output::Selected;
+use super::session::{Computed, SharedSession, Wanted};
 use crate::error::StageError;
 
-/// Computes the outputs of these columns only.
-pub(super) fn run_options(selected: &[Selected]) -> Result<RunOptions<HasSelectedOutputs>, ort::Error> {
-    let names: BTreeSet<&str> = selected.iter().map(|column| column.output.as_str()).collect();
-    Ok(RunOptions::new()?.with_outputs(names.into_iter().fold(OutputSelector::no_default(), OutputSelector::with)))
+/// The outputs of these columns only.
+pub(super) fn wanted(selected: &[Selected]) -> Result<Wanted, ort::Error> {
+    Wanted::new(selected.iter().map(|column| column.output.as_str()))
 }
 
 /// How many rows run for so many: a lone one runs twice, because ONNX Runtime has other kernels for one row.
@@ -32,13 +31,13 @@ pub(super) fn ran(rows: RowsAtATime, count: usize) -> usize {
 /// One call of ONNX Runtime on rows of one shape. Outer error: ours or the environment's; inner error: ONNX Runtime's,
 /// about these rows.
 pub(super) fn run<'s>(
-    session: &'s mut Session,
+    session: &'s SharedSession,
     plan: &Plan,
     buffers: &mut [Buffer],
     intake: &Intake,
     rows: Range<usize>,
-    options: &'s RunOptions<HasSelectedOutputs>,
-) -> Result<Result<SessionOutputs<'s>, ort::Error>, StageError> {
+    wanted: &'s Wanted,
+) -> Result<Result<Computed<'s>, ort::Error>, StageError> {
     let ran = ran(plan.rows, rows.len());
     let mut sequences = Vec::new();
     for ((binding, arrays), buffer) in plan.bindings.iter().zip(&intake.arrays).zip(buffers.iter_mut()) {
@@ -76,7 +75,7 @@ pub(super) fn run<'s>(
             Err(error) => return Ok(Err(error)),
         }
     }
-    Ok(session.run_with_options(values, options))
+    Ok(session.run(&values, wanted))
 }
 
 impl Binding {

@@ -1,22 +1,22 @@
-//! One loaded model: what it takes, what it gives, and the sessions that run it.
+//! One loaded model: what it takes, what it gives, and what runs it.
 //!
-//! A session runs one batch at a time (`ort` wants `&mut`), so a model keeps idle sessions in a pool and makes one
-//! more when all are busy: as many as there are tasks at the same time. They share their prepacked weights. A session
-//! is single-threaded, because Spark's tasks are the parallelism, and because with more threads tree ensembles add in
-//! another order and differ in their last bits. Everything else is as in Python's default session.
+//! Its sessions are shared by all tasks of the process ([`super::session`]): as a rule one, on the CPU and with no thread
+//! of its own, because Spark's tasks are the parallelism, and because with more threads tree ensembles add in another
+//! order and differ in their last bits. Everything else is as in Python's default session.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::available_parallelism;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ort::session::Session;
-use ort::session::builder::{AutoDevicePolicy, GraphOptimizationLevel, PrepackedWeights, SessionBuilder};
 use sha2::{Digest, Sha256};
 
 use super::error::ModelError;
 use super::onnx_proto::{self, ModelSummary};
+use super::placement::Placement;
+use super::session::SharedSession;
+use super::shelf::Shelf;
 use super::tensor::describe;
 pub use super::tensor::{ElementType, TensorDescription};
 use super::trees::{Trees, proof};
+use super::tuning::RowsPerCall;
 use super::{runtime, zipmap};
 
 /// A model that is ready to run. Shared by all tasks of the process.
@@ -28,12 +28,12 @@ pub struct OnnxModel {
     outputs: Vec<TensorDescription>,
     /// Our own kernel, if the model is one that it knows.
     trees: Option<Trees>,
-    /// The bytes that sessions are made from: the file without ZipMap.
-    bytes: Vec<u8>,
-    weights: PrepackedWeights,
-    idle: Mutex<Vec<Session>>,
-    /// Sessions kept while idle: no more tasks than cores run for long.
-    max_idle: usize,
+    /// The file without ZipMap, for sessions in other places.
+    bytes: Shelf,
+    /// Those that are open, never none.
+    sessions: Mutex<Vec<Arc<SharedSession>>>,
+    /// What was found for each use of the model that was measured.
+    tuned: Mutex<Vec<(String, RowsPerCall)>>,
 }
 
 impl OnnxModel {
@@ -54,28 +54,26 @@ impl OnnxModel {
     /// As [`OnnxModel::load`].
     pub fn load_plain(bytes: &[u8]) -> Result<Self, ModelError> {
         let summary = onnx_proto::inspect(bytes)?;
-        let rewritten = zipmap::remove(bytes)?.into_owned();
+        let rewritten = zipmap::remove(bytes)?;
         if runtime::environment().is_none() {
             return Err(ModelError::new(
                 "ONNX_RUNTIME",
                 "ONNX Runtime is not loaded in this process; model::runtime::init comes first",
             ));
         }
-        let weights = PrepackedWeights::new();
-        let session = session(&rewritten, &weights).map_err(|error| refused(&error, &summary))?;
+        let session =
+            SharedSession::open(&rewritten, Placement::default()).map_err(|error| refused(&error, &summary))?;
         let inputs = session.inputs().iter().map(|outlet| describe(outlet, &summary)).collect();
         let outputs = session.outputs().iter().map(|outlet| describe(outlet, &summary)).collect();
-        let max_idle = available_parallelism().map_or(1, usize::from);
         Ok(Self {
             sha256: sha256(bytes),
             summary,
             inputs,
             outputs,
             trees: None,
-            bytes: rewritten,
-            weights,
-            idle: Mutex::new(vec![session]),
-            max_idle,
+            bytes: Shelf::new(rewritten),
+            sessions: Mutex::new(vec![Arc::new(session)]),
+            tuned: Mutex::default(),
         })
     }
 
@@ -107,7 +105,7 @@ impl OnnxModel {
     /// The kernel, if the model has one and it proved to give ONNX Runtime's bits. What is wrong with a kernel is for
     /// the log: the model runs without.
     fn own_kernel(&self) -> Option<Trees> {
-        let trees = Trees::read(&self.bytes).ok().flatten()?;
+        let trees = Trees::read(&self.bytes.bytes().ok()?).ok().flatten()?;
         let [input] = self.inputs.as_slice() else { return None };
         let features = input.width().or_else(|| trees.least_features())?;
         if input.element != Some(ElementType::Float32)
@@ -117,8 +115,7 @@ impl OnnxModel {
         {
             return None;
         }
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        match proof::agrees(&trees, idle.first_mut()?, &input.name, features) {
+        match proof::agrees(&trees, &*self.session().ok()?, &input.name, features) {
             Ok(Ok(())) => Some(trees),
             Ok(Err(difference)) => {
                 log::warn!(
@@ -134,44 +131,42 @@ impl OnnxModel {
         }
     }
 
-    /// Idle sessions right now; for tests and diagnostics.
-    pub fn idle_sessions(&self) -> usize {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).len()
+    /// An open session, wherever it runs: to try the model out.
+    pub(super) fn session(&self) -> Result<Arc<SharedSession>, ort::Error> {
+        self.open().first().cloned().ok_or_else(|| ort::Error::new("the model has no session"))
     }
 
-    /// A session for the calling task, an idle one or a new one; it goes back when dropped.
-    pub(super) fn session(self: &Arc<Self>) -> Result<Lease, ort::Error> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let session = match idle {
-            Some(session) => session,
-            None => session(&self.bytes, &self.weights)?,
-        };
-        Ok(Lease { model: Arc::clone(self), session: Some(session) })
-    }
-}
-
-/// A session on loan from its model.
-#[derive(Debug)]
-pub(super) struct Lease {
-    model: Arc<OnnxModel>,
-    /// `None` only while being dropped.
-    session: Option<Session>,
-}
-
-impl Lease {
-    /// The session; an error only after the lease ended, which safe code can't reach.
-    pub(super) fn get(&mut self) -> Result<&mut Session, ort::Error> {
-        self.session.as_mut().ok_or_else(|| ort::Error::new("the session was given back"))
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        let Some(session) = self.session.take() else { return };
-        let mut idle = self.model.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < self.model.max_idle {
-            idle.push(session);
+    /// The session at a place, opened now or before. A session elsewhere that nobody uses is closed for it: a process
+    /// holds a model's weights once.
+    ///
+    /// # Errors
+    /// ONNX Runtime's own, about the device, and the file system's.
+    pub(super) fn session_at(&self, placement: Placement) -> Result<Arc<SharedSession>, ort::Error> {
+        // Under the lock: of two tasks that want the same one, the second waits for the first.
+        let mut open = self.open();
+        if let Some(found) = open.iter().find(|session| session.placement() == placement) {
+            return Ok(Arc::clone(found));
         }
+        let bytes = self.bytes.bytes().map_err(|error| ort::Error::new(format!("its bytes are lost: {error}")))?;
+        let opened = Arc::new(SharedSession::open(&bytes, placement)?);
+        open.retain(|session| Arc::strong_count(session) > 1);
+        open.push(Arc::clone(&opened));
+        Ok(opened)
+    }
+
+    /// All open sessions.
+    pub(super) fn open(&self) -> MutexGuard<'_, Vec<Arc<SharedSession>>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many sessions are open; for tests and diagnostics.
+    pub fn sessions(&self) -> usize {
+        self.open().len()
+    }
+
+    /// What was measured for each use of the model, by what the use is called.
+    pub(super) fn tuned(&self) -> MutexGuard<'_, Vec<(String, RowsPerCall)>> {
+        self.tuned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -194,27 +189,4 @@ fn refused(error: &ort::Error, summary: &ModelSummary) -> ModelError {
         ),
     };
     ModelError::new("MODEL_REFUSED", format!("ONNX Runtime refused the model: {error}{hint}"))
-}
-
-fn session(bytes: &[u8], weights: &PrepackedWeights) -> Result<Session, ort::Error> {
-    let environment = runtime::environment().ok_or_else(|| ort::Error::new("ONNX Runtime is not loaded"))?;
-    options(Session::builder(environment)?, weights)?.commit_from_memory(bytes)
-}
-
-fn options(builder: SessionBuilder, weights: &PrepackedWeights) -> Result<SessionBuilder, ort::Error> {
-    Ok(builder
-        .with_auto_device(AutoDevicePolicy::PreferCPU)?
-        // Python's default level.
-        .with_optimization_level(GraphOptimizationLevel::All)?
-        .with_intra_threads(1)?
-        .with_inter_threads(1)?
-        .with_parallel_execution(false)?
-        .with_intra_op_spinning(false)?
-        .with_inter_op_spinning(false)?
-        .with_deterministic_compute(true)?
-        // Plans memory per input shape; batches have many sizes, and the plans would pile up.
-        .with_memory_pattern(false)?
-        // Bytes in ONNX Runtime's own format would not be those that we inspected.
-        .with_config_entry("session.load_model_format", "ONNX")?
-        .with_prepacked_weights(weights)?)
 }

@@ -47,6 +47,11 @@ pub fn contains(sha256: &str) -> bool {
     get(sha256).is_some()
 }
 
+/// All that are loaded, in no order.
+pub(super) fn all() -> Vec<Arc<OnnxModel>> {
+    models().values().filter_map(|slot| slot.get().cloned()).collect()
+}
+
 /// Forgets a model. Its memory is freed when the last scorer that uses it is gone.
 pub fn unload(sha256: &str) -> bool {
     models().remove(&sha256.to_ascii_lowercase()).is_some_and(|slot| slot.get().is_some())

@@ -1,8 +1,9 @@
 //! The model stage: columns in, score columns out.
 //!
-//! The bits of a row's score must not depend on the batch it came in. So every session is single-threaded, a lone row
-//! runs as two equal ones (ONNX Runtime has other kernels for one row), and large batches run in pieces of a fixed
-//! size that fits the cache. Rows of different shapes run apart ([`super::intake`]). Tree ensembles have a kernel of ours ([`super::kernel`]) with the same bits.
+//! The bits of a row's score must not depend on the batch it came in. So a session has one thread unless the author
+//! wants more, and a lone row runs as two equal ones (ONNX Runtime has other kernels for one row). Large batches run in
+//! pieces ([`super::tuning`]), rows of different shapes apart ([`super::intake`]). Tree ensembles have a kernel of ours
+//! ([`super::kernel`]) with the same bits.
 //!
 //! When a run fails, the batch is halved until the failing rows stand alone; those are rejected with
 //! `INFERENCE_FAILED`. This holds also when every row fails: whether a row is rejected must not depend on its
@@ -18,10 +19,10 @@ use arrow::array::{ArrayRef, BooleanArray, UInt32Array};
 use arrow::compute::{filter_record_batch, take};
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use ort::session::{HasSelectedOutputs, RunOptions};
 
 use super::bind::{self, OnNull, Plan, RowsAtATime};
-use super::call::{ran, run, run_options};
+use super::call::{ran, run, wanted};
+use super::calls::Calls;
 use super::convert::Buffer;
 use super::intake::Intake;
 use super::kernel::Kernel;
@@ -30,11 +31,9 @@ use super::output::{self, Collector, Cut, Selected};
 use super::shown;
 use super::trial::trial;
 use crate::error::{SpecError, StageError};
+use crate::spec::{BatchBounds, DeviceChoice};
 pub use crate::spec::{NanPolicy, NullPolicy, Nulls};
 use crate::stage::{RejectCode, RejectedRow, Staged};
-
-/// Rows per call of ONNX Runtime.
-const CHUNK_ROWS: usize = 4096;
 
 /// Which outputs become columns.
 #[derive(Debug, Clone)]
@@ -66,6 +65,32 @@ pub struct ScorerOptions<'a> {
     pub nan: NanPolicy,
     /// Whether whole numbers may be rounded on the way into floats.
     pub allow_lossy: bool,
+    /// Where the model runs.
+    pub device: DeviceChoice,
+    /// Threads of ONNX Runtime for one call, the task's own included.
+    pub threads: usize,
+    /// Fewest and most rows of a call of ONNX Runtime.
+    pub batch: BatchBounds,
+}
+
+impl<'a> ScorerOptions<'a> {
+    /// A model whose every output becomes a column, with the defaults of the pipeline file.
+    pub fn new(name: &'a str) -> Self {
+        Self {
+            name,
+            path: "",
+            inputs: &[],
+            default_columns: &[],
+            by_position: false,
+            outputs: Outputs::All,
+            nulls: Nulls::default(),
+            nan: NanPolicy::default(),
+            allow_lossy: false,
+            device: DeviceChoice::default(),
+            threads: 1,
+            batch: BatchBounds::default(),
+        }
+    }
 }
 
 /// Appends a model's outputs to a batch. Guarantees: 1. order kept; 2. rows in = rows kept + rows rejected; 3. same row,
@@ -82,7 +107,7 @@ pub struct Scorer {
     kernel: Option<Kernel>,
     /// Whether there would be one, and the author wants ONNX Runtime.
     kernel_refused: bool,
-    run: RunOptions<HasSelectedOutputs>,
+    calls: Calls,
     /// One per input, reused.
     buffers: Vec<Buffer>,
     notes: Vec<String>,
@@ -148,11 +173,13 @@ impl Scorer {
             }
             fields.push(Arc::clone(&column.field));
         }
-        let run = run_options(&selected).map_err(|error| SpecError::new("MODEL", options.path, error.to_string()))?;
+        let wanted = wanted(&selected).map_err(|error| SpecError::new("MODEL", options.path, error.to_string()))?;
         let unrolled = || Kernel::new(&model, &plan.unrolled()?, &selected);
+        // Who asks for a GPU by name gets it.
+        let ours = options.device != DeviceChoice::Cuda;
         Ok(Self {
             name: options.name.to_owned(),
-            kernel: Kernel::new(&model, &plan, &selected).or_else(unrolled),
+            kernel: if ours { Kernel::new(&model, &plan, &selected).or_else(unrolled) } else { None },
             kernel_refused: false,
             model,
             input: Arc::clone(input),
@@ -160,7 +187,7 @@ impl Scorer {
             plan,
             selected,
             nan: options.nan,
-            run,
+            calls: Calls::new(options, wanted),
             buffers,
             notes,
             complained: false,
@@ -178,6 +205,18 @@ impl Scorer {
         self.complained = false;
     }
 
+    /// Gets what the model runs in ready, unless it is: before the first batch, in the process that scores. A driver, which
+    /// may have no GPU, does not call this.
+    ///
+    /// # Errors
+    /// `CUDA_UNAVAILABLE` with what is missing, `MODEL_SESSION` with ONNX Runtime's words.
+    pub fn open(&mut self) -> Result<(), SpecError> {
+        match self.kernel {
+            Some(_) => Ok(()),
+            None => self.calls.open(&self.model, &self.plan, &self.input, &self.name),
+        }
+    }
+
     /// The input's columns and the outputs' behind them.
     pub fn output_schema(&self) -> &SchemaRef {
         &self.output
@@ -193,13 +232,25 @@ impl Scorer {
         &self.plan.casts
     }
 
+    /// The first digits of the model's hash, for the plan.
+    pub fn short_sha256(&self) -> &str {
+        let sha256 = self.model.sha256();
+        &sha256[..sha256.len().min(12)]
+    }
+
     /// What computes the scores, for the plan.
-    pub fn runs_in(&self) -> &'static str {
-        match (&self.kernel, self.kernel_refused) {
-            (Some(_), _) => "Firesteel's tree kernel",
+    pub fn runs_in(&self) -> String {
+        let runtime = match (&self.kernel, self.kernel_refused) {
+            (Some(_), _) => return "Firesteel's tree kernel".to_owned(),
             (None, true) => "ONNX Runtime, as `kernel: onnxruntime` says",
             (None, false) => "ONNX Runtime",
-        }
+        };
+        format!("{runtime}{}", self.calls.describe())
+    }
+
+    /// How many rows go into a call of ONNX Runtime, for the plan; `None` if that is not for us to say.
+    pub fn rows_per_call(&self) -> Option<String> {
+        (self.kernel.is_none() && self.plan.rows == RowsAtATime::Any).then(|| self.calls.describe_rows())
     }
 
     /// Further facts for the plan.
@@ -314,13 +365,11 @@ impl Scorer {
             kernel.score(unrolled.as_ref().unwrap_or(&intake.batch), nan, collectors)?;
             return Ok(failed);
         }
-        let inference = |message: String| StageError::Inference { name: self.name.clone(), message };
-        let mut lease = self.model.session().map_err(|error| inference(error.to_string()))?;
-        let session = lease.get().map_err(|error| inference(error.to_string()))?;
-        let most = match self.plan.rows {
-            RowsAtATime::Any => CHUNK_ROWS,
-            RowsAtATime::Exactly(rows) => rows,
-            RowsAtATime::OneCall => 1,
+        let name = self.name.clone();
+        let inference = |message: String| StageError::Inference { name: name.clone(), message };
+        self.open().map_err(|error| inference(error.to_string()))?;
+        let Some((session, most)) = self.calls.ready() else {
+            return Err(StageError::internal("model", "a session that was opened is gone"));
         };
         let mut pending: Vec<Range<usize>> = Vec::new();
         for group in &intake.groups {
@@ -328,7 +377,7 @@ impl Scorer {
                 pending.push(start..group.end.min(start + most));
                 // Depth first, left half first: results are collected in row order.
                 while let Some(range) = pending.pop() {
-                    match run(session, &self.plan, &mut self.buffers, intake, range.clone(), &self.run)? {
+                    match run(&session, &self.plan, &mut self.buffers, intake, range.clone(), self.calls.wanted())? {
                         Ok(outputs) => {
                             let ran =
                                 (self.plan.rows != RowsAtATime::OneCall).then(|| ran(self.plan.rows, range.len()));

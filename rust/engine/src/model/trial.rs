@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, new_null_array};
 use arrow::datatypes::{FieldRef, Schema};
+use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use super::bind::{Plan, RowsAtATime};
-use super::call::{ran, run, run_options};
+use super::call::{ran, run, wanted};
 use super::convert::Buffer;
 use super::intake::Intake;
 use super::onnx_model::OnnxModel;
@@ -103,19 +104,12 @@ fn once(
 ) -> Result<Found, SpecError> {
     let rows = ran(plan.rows, 1);
     let fault = |message: String| SpecError::new("MODEL_TRIAL", path, message);
-    let columns: Vec<ArrayRef> = input.fields().iter().map(|field| new_null_array(field.data_type(), rows)).collect();
-    let nullable: Vec<FieldRef> =
-        input.fields().iter().map(|field| Arc::new(field.as_ref().clone().with_nullable(true))).collect();
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(nullable)), columns, &options)
-        .map_err(|error| fault(error.to_string()))?;
-    let intake = Intake::of_zeros(plan, batch, length);
+    let intake = zeros(plan, input, rows, length).map_err(|error| fault(error.to_string()))?;
     let all = output::all(model, &Trialled::new(), false);
-    let every = run_options(&all).map_err(|error| fault(error.to_string()))?;
-    let mut lease = model.session().map_err(|error| fault(error.to_string()))?;
-    let session = lease.get().map_err(|error| fault(error.to_string()))?;
-    let zeros = plan.without_nan();
-    let outcome = run(session, &zeros, buffers, &intake, 0..rows, &every).map_err(|error| fault(error.to_string()))?;
+    let every = wanted(&all).map_err(|error| fault(error.to_string()))?;
+    let session = model.session().map_err(|error| fault(error.to_string()))?;
+    let plain = plan.without_nan();
+    let outcome = run(&session, &plain, buffers, &intake, 0..rows, &every).map_err(|error| fault(error.to_string()))?;
     let outputs = match outcome {
         Ok(outputs) => outputs,
         Err(error) => return Ok(Err(error)),
@@ -133,4 +127,14 @@ fn once(
             (column.output.clone(), inner)
         })
         .collect()))
+}
+
+/// Rows of zeros and empty texts that a plan can run; arrays are `length` long where that varies.
+pub(super) fn zeros(plan: &Plan, input: &Schema, rows: usize, length: usize) -> Result<Intake, ArrowError> {
+    let columns: Vec<ArrayRef> = input.fields().iter().map(|field| new_null_array(field.data_type(), rows)).collect();
+    let nullable: Vec<FieldRef> =
+        input.fields().iter().map(|field| Arc::new(field.as_ref().clone().with_nullable(true))).collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(nullable)), columns, &options)?;
+    Ok(Intake::of_zeros(plan, batch, length))
 }

@@ -128,7 +128,9 @@ impl BucketRunner {
         if runner.next.is_some() {
             return Err(SpecError::new("INTERNAL", "windows", format!("block {block} is not the last")).into());
         }
-        runner.back = Some(PipelineRunner::try_new(spec, mode, Some(Part::Back))?);
+        let mut back = PipelineRunner::try_new(spec, mode, Some(Part::Back))?;
+        back.open()?;
+        runner.back = Some(back);
         Ok(runner)
     }
 

@@ -103,6 +103,10 @@ impl Challenger {
         &self.scorer
     }
 
+    pub(super) fn scorer_mut(&mut self) -> &mut Scorer {
+        &mut self.scorer
+    }
+
     /// Ready for another task, as if just made.
     pub(super) fn restart(&mut self) {
         self.complained = false;

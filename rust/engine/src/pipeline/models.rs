@@ -30,6 +30,13 @@ impl Role {
             Self::Challenger(challenger) => challenger.scorer(),
         }
     }
+
+    fn scorer_mut(&mut self) -> &mut Scorer {
+        match self {
+            Self::Champion(scorer) => scorer,
+            Self::Challenger(challenger) => challenger.scorer_mut(),
+        }
+    }
 }
 
 /// All of them; none for a pipeline without.
@@ -66,6 +73,14 @@ impl Models {
         }
     }
 
+    /// Gets all of them ready, see [`Scorer::open`].
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn open(&mut self) -> Result<(), SpecError> {
+        self.0.iter_mut().try_for_each(|role| role.scorer_mut().open())
+    }
+
     /// The batch with all scores.
     ///
     /// # Errors
@@ -98,17 +113,19 @@ impl Models {
     /// What each does, for the plan.
     pub(super) fn describe(&self, spec: &PipelineSpec, plan: &mut Plan) {
         for (model, role) in spec.models.iter().zip(&self.0) {
-            let sha256 = model.sha256.as_deref().unwrap_or_default();
             let version = model.version.map_or_else(String::new, |version| format!("version {version}, "));
             plan.stage(
                 "model",
-                &format!("{} from {} ({version}sha256 {})", model.name, model.uri, &sha256[..sha256.len().min(12)]),
+                &format!("{} from {} ({version}sha256 {})", model.name, model.uri, role.scorer().short_sha256()),
             );
             if let (Some(champion), Role::Challenger(challenger)) = (&model.challenges, role) {
                 plan.detail(&format!("challenges {champion}, {}", challenger.describe()));
             }
             let scorer = role.scorer();
             plan.detail(&format!("runs in {}", scorer.runs_in()));
+            if let Some(rows) = scorer.rows_per_call() {
+                plan.detail(&rows);
+            }
             plan.detail(&format!("reads {}", scorer.input_columns().join(", ")));
             for field in scorer.added_fields() {
                 plan.detail(&format!("gives {} {}", field.name(), crate::spec::spark_type_name(field.data_type())));
@@ -143,6 +160,9 @@ fn scorer(spec: &PipelineSpec, position: usize, features: &[String], schema: &Sc
         nulls: model.nulls.clone(),
         nan: model.nan,
         allow_lossy: model.allow_lossy,
+        device: model.device,
+        threads: model.threads,
+        batch: model.batch_size,
     };
     let scorer = Scorer::try_new(&options, loaded, schema)?;
     Ok(match model.kernel {

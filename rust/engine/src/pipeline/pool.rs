@@ -37,6 +37,7 @@ impl Pool {
             None => make()?,
         };
         runner.restart();
+        runner.open()?;
         Ok(RunnerLease { pool: Arc::clone(self), runner: Some(runner), sound: true })
     }
 

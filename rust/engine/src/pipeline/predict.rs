@@ -16,8 +16,8 @@ use super::describe::Plan;
 use super::ledger::Ledger;
 use super::runner::{StageTimes, check};
 use crate::error::{SpecError, SpecErrors, StageError};
-use crate::model::{OnnxModel, Outputs, Scorer, ScorerOptions, registry};
-use crate::spec::{NanPolicy, Nulls, arrow_type, ddl};
+use crate::model::{OnnxModel, Scorer, ScorerOptions, registry};
+use crate::spec::{arrow_type, ddl};
 use crate::stage::RejectCode;
 
 /// Name of the one result column, a struct of the model's outputs.
@@ -72,17 +72,7 @@ impl PredictRunner {
         })?;
         let columns = distinct(arguments, &model);
         let names: Vec<String> = columns.fields().iter().map(|f| f.name().clone()).collect();
-        let options = ScorerOptions {
-            name,
-            path: "",
-            inputs: &[],
-            default_columns: &names,
-            by_position: true,
-            outputs: Outputs::All,
-            nulls: Nulls::default(),
-            nan: NanPolicy::Pass,
-            allow_lossy: false,
-        };
+        let options = ScorerOptions { default_columns: &names, by_position: true, ..ScorerOptions::new(name) };
         let scorer = Scorer::try_new(&options, model, &columns)?;
         let added: Fields = scorer.added_fields().iter().cloned().collect();
         let field = Field::new(PREDICTION, DataType::Struct(added.clone()), true);
@@ -99,6 +89,11 @@ impl PredictRunner {
     pub(super) fn restart(&mut self) {
         self.times = StageTimes::default();
         self.scorer.restart();
+    }
+
+    /// See [`Scorer::open`].
+    pub(super) fn open(&mut self) -> Result<(), SpecErrors> {
+        Ok(self.scorer.open()?)
     }
 
     /// One column: [`PREDICTION`].
@@ -145,8 +140,11 @@ impl PredictRunner {
 
     pub(super) fn plan(&self) -> String {
         let mut plan = Plan::default();
-        plan.stage("model", &self.name);
+        plan.stage("model", &format!("{} (sha256 {})", self.name, self.scorer.short_sha256()));
         plan.detail(&format!("runs in {}", self.scorer.runs_in()));
+        if let Some(rows) = self.scorer.rows_per_call() {
+            plan.detail(&rows);
+        }
         plan.detail(&format!("reads {}", self.scorer.input_columns().join(", ")));
         plan.detail(&format!("gives {}", super::describe::ddl(&self.added)));
         for note in self.scorer.casts().iter().chain(self.scorer.notes()) {

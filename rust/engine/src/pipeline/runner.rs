@@ -7,7 +7,7 @@ use arrow::record_batch::RecordBatch;
 
 use super::predict::PredictRunner;
 use super::stages::PipelineRunner;
-use crate::error::StageError;
+use crate::error::{SpecErrors, StageError};
 use crate::state::Windows;
 
 /// Work done for one task.
@@ -89,6 +89,17 @@ impl Runner {
         match self {
             Self::Pipeline(runner) => runner.restart(),
             Self::Predict(runner) => runner.restart(),
+        }
+    }
+
+    /// Gets the models ready, before the first batch; see [`crate::model::Scorer::open`].
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn open(&mut self) -> Result<(), SpecErrors> {
+        match self {
+            Self::Pipeline(runner) => runner.open(),
+            Self::Predict(runner) => runner.open(),
         }
     }
 

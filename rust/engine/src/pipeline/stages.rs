@@ -181,6 +181,11 @@ impl PipelineRunner {
         self.models.restart();
     }
 
+    /// See [`super::runner::Runner::open`].
+    pub(super) fn open(&mut self) -> Result<(), SpecErrors> {
+        Ok(self.models.open()?)
+    }
+
     /// The columns of a result.
     pub(super) fn output_schema(&self) -> &SchemaRef {
         &self.output

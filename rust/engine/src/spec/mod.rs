@@ -19,7 +19,9 @@ mod ordered;
 mod read;
 mod read_challengers;
 mod read_formats;
+mod read_running;
 mod read_windows;
+mod running;
 mod schema;
 mod selector;
 mod source;
@@ -30,6 +32,7 @@ mod windows;
 
 pub use self::formats::{AvroSpec, InputFile, ProtobufFraming, ProtobufSpec, RegistrySpec};
 pub use self::model_uri::{ModelUri, is_alias};
+pub use self::running::{BatchBounds, DeviceChoice};
 pub use self::schema::{NOT_NULL_KEY, TableSchema, arrow_type, spark_type_name};
 pub use self::selector::{Part, Selector};
 pub(crate) use self::source::inner_place;

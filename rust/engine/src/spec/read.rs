@@ -20,7 +20,7 @@ pub(super) const PIPELINE_KEYS: [&str; 8] =
 pub(super) const INPUT_KEYS: [&str; 7] =
     ["format", "schema", "csv", "avro", "protobuf", "max_record_bytes", "max_depth"];
 pub(super) const CSV_KEYS: [&str; 5] = ["delimiter", "header", "quote", "escape", "null"];
-pub(super) const MODEL_KEYS: [&str; 12] = [
+pub(super) const MODEL_KEYS: [&str; 15] = [
     "name",
     "uri",
     "sha256",
@@ -30,6 +30,9 @@ pub(super) const MODEL_KEYS: [&str; 12] = [
     "nan",
     "allow_lossy",
     "kernel",
+    "device",
+    "threads",
+    "batch_size",
     "stamp",
     "challenges",
     "sample",
@@ -358,8 +361,23 @@ impl<'a> Reader<'a> {
     }
 
     fn model(&mut self, (path, node): &Entry<'_>) -> Option<ModelSpec> {
-        let [name, uri, sha256, inputs, outputs, nulls, nan, allow_lossy, kernel, stamp, challenges, sample] =
-            self.record(path, node, MODEL_KEYS)?;
+        let [
+            name,
+            uri,
+            sha256,
+            inputs,
+            outputs,
+            nulls,
+            nan,
+            allow_lossy,
+            kernel,
+            device,
+            threads,
+            batch_size,
+            stamp,
+            challenges,
+            sample,
+        ] = self.record(path, node, MODEL_KEYS)?;
         if name.is_none() {
             self.missing(&format!("{path}.name"), node, "name", "fraud");
         }
@@ -377,6 +395,9 @@ impl<'a> Reader<'a> {
                 self.word(&entry, &[("auto", KernelChoice::Auto), ("onnxruntime", KernelChoice::OnnxRuntime)])
             })
             .unwrap_or_default();
+        let device = device.and_then(|entry| self.device(&entry)).unwrap_or_default();
+        let threads = threads.and_then(|entry| self.threads(&entry)).unwrap_or(1);
+        let batch_size = batch_size.and_then(|entry| self.batch_size(&entry)).unwrap_or_default();
         let stamp = stamp.and_then(|entry| self.yes_or_no(&entry)).unwrap_or(true);
         let challenges = challenges.and_then(|entry| self.text(&entry, "the name of an earlier model"));
         let sample = sample.and_then(|entry| self.sample(&entry));
@@ -409,6 +430,9 @@ impl<'a> Reader<'a> {
             nan,
             allow_lossy,
             kernel,
+            device,
+            threads,
+            batch_size,
             stamp,
             challenges,
             sample,

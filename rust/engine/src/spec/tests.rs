@@ -209,6 +209,7 @@ fn the_json_schema_knows_the_same_keys_as_the_reader() {
     assert_eq!(keys(&parts["ProtobufSpec"]), read_formats::PROTOBUF_KEYS);
     assert_eq!(keys(&parts["ModelSpec"]), read::MODEL_KEYS);
     assert_eq!(keys(&parts["SampleSpec"]), read_challengers::SAMPLE_KEYS);
+    assert_eq!(keys(&parts["Within"]), read_running::BATCH_KEYS);
     let rules: Vec<String> = parts["CleanRule"]["oneOf"].as_array().unwrap().iter().flat_map(keys).collect();
     assert_eq!(rules, read::CLEAN_KEYS);
     assert_eq!(schema["additionalProperties"], false);
@@ -251,4 +252,36 @@ fn a_model_may_be_kept_from_our_own_kernel() {
     assert_eq!(plain.models[0].kernel, KernelChoice::OnnxRuntime);
     let fault = read(", kernel: fast").unwrap_err();
     assert!(fault.contains("onnxruntime") && fault.contains("kernel"), "{fault}");
+}
+
+#[test]
+fn a_model_says_where_it_runs_and_with_how_many_rows() {
+    let read = |keys: &str| {
+        let model = format!("{{name: m, uri: m.onnx, outputs: {{s: s}}{keys}}}");
+        let yaml = format!("name: t\ninput: {{schema: 'a INT'}}\nmodels: [{model}]\noutput: [s]\n");
+        PipelineSpec::from_yaml(&yaml, "t.yaml").map_err(|faults| faults.to_string())
+    };
+    let of = |keys: &str| {
+        let spec = read(keys).unwrap();
+        assert_eq!(PipelineSpec::from_json(&spec.to_json()).unwrap().to_json(), spec.to_json(), "{keys}");
+        let model = &spec.models[0];
+        (model.device, model.threads, (model.batch_size.min, model.batch_size.max))
+    };
+    assert_eq!(of(""), (DeviceChoice::Cpu, 1, (64, 4096)));
+    assert_eq!(of(", device: cuda, threads: 4, batch_size: 512"), (DeviceChoice::Cuda, 4, (512, 512)));
+    assert_eq!(of(", device: auto, batch_size: auto"), (DeviceChoice::Auto, 1, (64, 4096)));
+    assert_eq!(of(", batch_size: {max: 32}").2, (32, 32));
+    assert_eq!(of(", batch_size: {min: 16, max: 8192}").2, (16, 8192));
+    for (keys, wanted) in [
+        (", device: gpu", "\"gpu\" is not cpu or cuda or auto"),
+        (", threads: 0", "1 to 256 threads"),
+        (", threads: all", "a whole number of threads"),
+        (", batch_size: 0", "1 to 1048576 rows"),
+        (", batch_size: large", "\"large\" is not auto"),
+        (", batch_size: {min: 100, max: 10}", "min is 100, and max is 10"),
+        (", batch_size: {most: 10}", "most"),
+    ] {
+        let fault = read(keys).unwrap_err();
+        assert!(fault.contains(wanted), "{keys}: {fault}");
+    }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::formats::{AvroSpec, InputFile, ProtobufSpec};
 use super::model_uri::ModelUri;
 use super::ordered;
+use super::running::{BatchBounds, DeviceChoice};
 use super::schema::TableSchema;
 use super::source::Source;
 use super::windows::{OrderSpec, WindowSpec};
@@ -207,6 +208,16 @@ pub struct ModelSpec {
     /// What may compute the scores.
     #[serde(default, skip_serializing_if = "KernelChoice::is_auto")]
     pub kernel: KernelChoice,
+    /// What the model runs on.
+    #[serde(default, skip_serializing_if = "DeviceChoice::is_cpu")]
+    pub device: DeviceChoice,
+    /// Threads of ONNX Runtime for one call of the model, the task's own included. With more than one, bits may differ.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub threads: usize,
+    /// Rows of a call of ONNX Runtime: `auto`, a number, or bounds for the number that is measured.
+    #[serde(default, skip_serializing_if = "BatchBounds::is_default")]
+    #[schemars(with = "super::running::BatchSize")]
+    pub batch_size: BatchBounds,
     /// Whether a model of a store adds the columns `<name>_version` and `<name>_sha256` to the output.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub stamp: bool,
@@ -254,6 +265,16 @@ impl KernelChoice {
 
 fn yes() -> bool {
     true
+}
+
+fn one() -> usize {
+    1
+}
+
+// Serde hands over a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_one(number: &usize) -> bool {
+    *number == 1
 }
 
 // Serde hands over a reference.

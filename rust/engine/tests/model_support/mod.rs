@@ -8,9 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float32Array, Float64Array, Int64Array, StringArray};
 use arrow::record_batch::RecordBatch;
-use firesteel_engine::model::{
-    NanPolicy, NullPolicy, Nulls, OnnxModel, Outputs, Scorer, ScorerOptions, registry, runtime,
-};
+use firesteel_engine::model::{NullPolicy, Nulls, OnnxModel, Outputs, Scorer, ScorerOptions, registry, runtime};
 
 pub(crate) const FEATURES: usize = 16;
 const COUNTRIES: [&str; 4] = ["FR", "DE", "US", "JP"];
@@ -86,15 +84,11 @@ pub(crate) fn scorer(
     let outputs: Vec<(String, String)> =
         outputs.iter().map(|(column, text)| ((*column).to_owned(), (*text).to_owned())).collect();
     let options = ScorerOptions {
-        name: "test",
         path: "models[0]",
-        inputs: &[],
         default_columns: &names(batch),
-        by_position: false,
         outputs: if outputs.is_empty() { Outputs::All } else { Outputs::Columns(&outputs) },
         nulls: Nulls::All(nulls),
-        nan: NanPolicy::Pass,
-        allow_lossy: false,
+        ..ScorerOptions::new("test")
     };
     Scorer::try_new(&options, Arc::clone(model), &batch.schema())
 }

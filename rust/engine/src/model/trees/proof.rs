@@ -4,11 +4,11 @@
 //! either sign and NaN. A model that differs in one bit runs in ONNX Runtime, and the log says so: then this kernel or
 //! the runtime has a fault. Rows come from a fixed seed, so that a model is always taken or never.
 
-use ort::session::Session;
 use ort::value::{DynValue, TensorRef};
 
 use super::rows::{Forms, Rows};
 use super::{Labels, Role, Scored, Trees, Way};
+use crate::model::session::{SharedSession, Wanted};
 
 /// Rows of each kind: plain numbers, and any.
 const ROWS: usize = 256;
@@ -22,13 +22,14 @@ const SEED: u64 = 0x5eed_f0e5;
 /// ONNX Runtime's, where it can't run the rows.
 pub(in crate::model) fn agrees(
     trees: &Trees,
-    session: &mut Session,
+    session: &SharedSession,
     input: &str,
     features: usize,
 ) -> Result<Result<(), String>, ort::Error> {
     let mut random = SplitMix(SEED);
     let thresholds = thresholds(trees, features);
     let (mut rows, mut scored) = (Rows::default(), Scored::default());
+    let wanted = Wanted::new(trees.outputs.iter().map(|(name, _)| name.as_str()))?;
     for odd in [false, true] {
         let values: Vec<f32> =
             (0..ROWS * features).map(|i| value(&mut random, &thresholds[i % features], odd)).collect();
@@ -45,7 +46,8 @@ pub(in crate::model) fn agrees(
             }
         }
         trees.prepare(&mut rows);
-        let outputs = session.run(ort::inputs![input => TensorRef::from_array_view(([ROWS, features], &*values))?])?;
+        let tensor = TensorRef::from_array_view(([ROWS, features], &*values))?;
+        let outputs = session.run(&[(input, tensor.into())], &wanted)?;
         for way in [Way::Few, Way::Walk, Way::Planes] {
             if way == Way::Planes && trees.planes.is_none() {
                 continue;

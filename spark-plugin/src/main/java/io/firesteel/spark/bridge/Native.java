@@ -30,6 +30,12 @@ final class Native {
   /** The model's inputs and outputs as JSON. */
   static native String modelDescribe(String sha256);
 
+  /** What the loaded models take and how they run, as JSON. */
+  static native String modelReport();
+
+  /** Bytes that all loaded models take. */
+  static native long modelBytes();
+
   /** Reads a pipeline file; gives its canonical JSON. */
   static native String specParse(String yaml, String file);
 

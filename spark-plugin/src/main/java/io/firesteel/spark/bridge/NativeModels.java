@@ -20,4 +20,16 @@ public final class NativeModels {
     NativeLibrary.load();
     return Native.modelDescribe(sha256);
   }
+
+  /** What each loaded model takes, where it runs and with how many rows a call, as JSON. */
+  public static String report() {
+    NativeLibrary.load();
+    return Native.modelReport();
+  }
+
+  /** Bytes that all loaded models take: weights, and the arenas of their calls. */
+  public static long bytes() {
+    NativeLibrary.load();
+    return Native.modelBytes();
+  }
 }

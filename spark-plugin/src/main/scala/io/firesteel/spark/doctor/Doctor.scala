@@ -23,10 +23,13 @@ object Doctor {
     val tasks = math.max(2, sc.defaultParallelism) * 2
     val seen = sc.parallelize(0 until tasks, tasks).mapPartitions { _ =>
       val where = s"executor ${SparkEnv.get.executorId} on ${java.net.InetAddress.getLocalHost.getHostName}"
-      Iterator.single(where -> ProcessChecks.all().filter(_.level != Finding.Ok).map(_.copy(where = where)))
+      Iterator.single(where -> ProcessChecks.all().filter(shown).map(_.copy(where = where)))
     }.collect().toMap
     Finding.ok("executors", s"${seen.size} looked at") +: seen.toSeq.sortBy(_._1).flatMap(_._2)
   }
+
+  /** Of an executor: what is not in order, and the models that it has loaded. */
+  private def shown(finding: Finding): Boolean = finding.level != Finding.Ok || finding.check == ProcessChecks.Models
 
   /** A line each, and a last one that sums up. */
   def text(findings: Seq[Finding]): String = {

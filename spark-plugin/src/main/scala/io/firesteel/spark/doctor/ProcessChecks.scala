@@ -5,6 +5,7 @@ import java.net.URL
 import java.nio.file.{Files, Path}
 
 import io.firesteel.spark.bridge.{FiresteelException, NativeCalls, NativeLibrary}
+import io.firesteel.spark.models.LoadedModels
 
 import scala.jdk.CollectionConverters._
 
@@ -12,9 +13,14 @@ import scala.jdk.CollectionConverters._
 private[doctor] object ProcessChecks {
   private val Ours = "io/firesteel/spark/FiresteelExtensions.class"
   private val MinFreeMiB = 300L
+  private[doctor] val Models = "model"
 
   /** All of them; the native library's own findings first, as nothing else matters without it. */
-  def all(): Seq[Finding] = native() ++ Seq(folder(), java(), flags(), memory(), loader()) ++ copies()
+  def all(): Seq[Finding] = native() ++ Seq(folder(), java(), flags(), memory(), loader()) ++ copies() ++ models()
+
+  /** Those that this process has loaded; none if it has not scored yet. */
+  def models(): Seq[Finding] =
+    if (machine.isLeft) Nil else LoadedModels.sentences(_ => true).map(Finding.ok(Models, _))
 
   private lazy val machine: Either[FiresteelException, (Seq[Finding], Option[Long])] =
     try Right(Finding.ofEngine(NativeCalls.machine()))

@@ -77,6 +77,7 @@ private[exec] final class BatchEvaluator(
       throw new TaskKilledException("killed between two batches")
     }
     if (!input.hasNext) {
+      tallies.foreach(_.close())
       runners.foreach(_.close())
       false
     } else {

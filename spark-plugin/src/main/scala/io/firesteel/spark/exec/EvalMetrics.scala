@@ -1,6 +1,6 @@
 package io.firesteel.spark.exec
 
-import io.firesteel.spark.bridge.{NativeRunner, RunnerMetrics}
+import io.firesteel.spark.bridge.{NativeModels, NativeRunner, RunnerMetrics}
 import org.apache.spark.SparkContext
 import org.apache.spark.sql.execution.metric.{SQLMetric, SQLMetrics}
 
@@ -15,7 +15,8 @@ private[exec] final case class EvalMetrics(
     features: SQLMetric,
     inference: SQLMetric,
     challengers: SQLMetric,
-    memory: SQLMetric)
+    memory: SQLMetric,
+    models: SQLMetric)
 
 private[exec] object EvalMetrics {
   def create(sc: SparkContext): Map[String, SQLMetric] = Map(
@@ -28,7 +29,9 @@ private[exec] object EvalMetrics {
     "features" -> SQLMetrics.createNanoTimingMetric(sc, "time in features"),
     "inference" -> SQLMetrics.createNanoTimingMetric(sc, "time in inference"),
     "challengers" -> SQLMetrics.createNanoTimingMetric(sc, "time in challengers"),
-    "memory" -> SQLMetrics.createSizeMetric(sc, "peak native memory")
+    "memory" -> SQLMetrics.createSizeMetric(sc, "peak native memory"),
+    // Of a process, which its tasks share: the largest is what counts, not the total.
+    "models" -> SQLMetrics.createSizeMetric(sc, "memory of models, of each task's process")
   )
 
   def apply(m: Map[String, SQLMetric]): EvalMetrics =
@@ -42,7 +45,8 @@ private[exec] object EvalMetrics {
       m("features"),
       m("inference"),
       m("challengers"),
-      m("memory")
+      m("memory"),
+      m("models")
     )
 }
 
@@ -75,4 +79,7 @@ private[exec] final class RunnerTally(runner: NativeRunner, metrics: EvalMetrics
     }
     result
   }
+
+  /** The input has ended. */
+  def close(): Unit = metrics.models.set(NativeModels.bytes())
 }

@@ -67,7 +67,7 @@ object Explain {
       conf: SQLConf,
       rowByRow: Seq[String],
       hasState: Boolean): String = {
-    val around = Surroundings.lines(SparkSession.active, conf, hasState)
+    val around = Surroundings.lines(SparkSession.active, conf, hasState, parts.flatMap(_._2).mkString("\n"))
     val slow = if (rowByRow.isEmpty) Seq("nothing") else rowByRow
     (parts :+ ("Runs with" -> around) :+ ("Row by row" -> slow)).map { case (title, lines) =>
       (title +: lines.map("  " + _)).mkString("\n")

@@ -1,7 +1,7 @@
 package io.firesteel.spark.kafka
 
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
-import io.firesteel.spark.bridge.{KafkaReader, NativeLibrary, ReaderMetrics}
+import io.firesteel.spark.bridge.{KafkaReader, NativeLibrary, NativeModels, ReaderMetrics}
 import io.firesteel.spark.exec.{TaskBudget, TaskRunners}
 import io.firesteel.spark.kafka.deadletter.{DeadLetterOptions, DeadLetters, Sieve, SievedReader, Turn}
 import io.firesteel.spark.kafka.windows.{StateAt, StateSizes}
@@ -116,20 +116,22 @@ private[kafka] final class BatchReader(reader: KafkaReader, task: TaskContext, c
     extends PartitionReader[ColumnarBatch] {
   private var batch: ColumnarBatch = null
   private var metrics = ReaderMetrics.ZERO
+  private var modelBytes = 0L
 
   override def next(): Boolean = {
     if (task != null && task.isInterrupted()) throw new TaskKilledException("killed between two batches")
     batch = TaskRunners.stoppable(task)(reader.next())
     metrics = reader.metrics()
+    if (batch == null) modelBytes = NativeModels.bytes()
     batch != null
   }
 
   override def get(): ColumnarBatch = batch
 
-  /** What was read so far. */
-  def read: ReaderMetrics = metrics
+  /** What was read so far, all of it given to the query. */
+  def read: TaskRead = TaskRead(metrics, metrics.rows, 0, modelBytes)
 
-  override def currentMetricsValues(): Array[CustomTaskMetric] = ReadMetrics.values(TaskRead(metrics, metrics.rows, 0))
+  override def currentMetricsValues(): Array[CustomTaskMetric] = ReadMetrics.values(read)
 
   override def close(): Unit = {
     reader.close()

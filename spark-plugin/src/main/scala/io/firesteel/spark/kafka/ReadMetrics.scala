@@ -33,12 +33,20 @@ final class RoundTripMetric extends CustomMetric {
   override def aggregateTaskMetrics(values: Array[Long]): String = f"${values.maxOption.getOrElse(0L) / 1e3}%.1f ms"
 }
 
-/** What a task has read, and where its rows have gone. */
-private[kafka] final case class TaskRead(reader: ReaderMetrics, rowsOut: Long, deadLetters: Long)
+/** Of a process, which its tasks share: the largest counts. */
+final class ModelMemoryMetric extends CustomMetric {
+  override def name: String = "modelMemory"
+  override def description: String = "memory of models, of the largest process"
+  override def aggregateTaskMetrics(values: Array[Long]): String =
+    f"${values.maxOption.getOrElse(0L) / 1048576.0}%.1f MiB"
+}
+
+/** What a task has read, where its rows have gone, and what the models of its process take in bytes. */
+private[kafka] final case class TaskRead(reader: ReaderMetrics, rowsOut: Long, deadLetters: Long, models: Long)
 
 private[kafka] object ReadMetrics {
   private val ofTask: Seq[(CustomMetric, TaskRead => Long)] =
-    Seq((new RowsOutMetric, _.rowsOut), (new DeadLettersMetric, _.deadLetters))
+    Seq((new RowsOutMetric, _.rowsOut), (new DeadLettersMetric, _.deadLetters), (new ModelMemoryMetric, _.models))
   private val ofReader: Seq[(CustomMetric, ReaderMetrics => Long)] = Seq(
     (new RowsReadMetric, _.rows),
     (new BatchesMetric, _.batches),

@@ -1,6 +1,6 @@
 package io.firesteel.spark.resolve
 
-import java.io.{FileNotFoundException, IOException}
+import java.io.{FileInputStream, FileNotFoundException, IOException}
 import java.net.URI
 import java.nio.file.{Files => LocalFiles, Path => LocalPath}
 
@@ -20,7 +20,10 @@ private[spark] object Files {
   def read(path: String, what: String, hadoop: => Configuration): Array[Byte] =
     try {
       if (!hasScheme(path) && LocalFiles.isRegularFile(LocalPath.of(path))) {
-        LocalFiles.readAllBytes(LocalPath.of(path))
+        // Not by a channel: each thread that has read one keeps native memory of the largest file's size.
+        val in = new FileInputStream(path)
+        try in.readAllBytes()
+        finally in.close()
       } else {
         val file = new Path(path)
         val in = file.getFileSystem(hadoop).open(file)

@@ -3,7 +3,7 @@ package io.firesteel.spark.kafka.deadletter
 import java.nio.charset.StandardCharsets.UTF_8
 
 import io.firesteel.spark.kafka.sink.HeaderBytes
-import io.firesteel.spark.kafka.{BatchReader, ReadMetrics, TaskRead}
+import io.firesteel.spark.kafka.{BatchReader, ReadMetrics}
 import org.apache.spark.sql.connector.metric.CustomTaskMetric
 import org.apache.spark.sql.connector.read.PartitionReader
 import org.apache.spark.sql.types.{StructField, StructType}
@@ -41,7 +41,7 @@ private[kafka] final class SievedReader(batches: BatchReader, sieve: Sieve, lett
 
   private def finish(): Unit = {
     isDone = true
-    val read = batches.read.rows
+    val read = batches.read.rowsOut
     if (read != rowsOut + rejected) {
       throw new IllegalStateException(
         s"ROWS_LOST: a task read $read records, gave on $rowsOut and rejected $rejected. This is a fault in Firesteel: " +
@@ -54,7 +54,7 @@ private[kafka] final class SievedReader(batches: BatchReader, sieve: Sieve, lett
   override def get(): ColumnarBatch = batch
 
   override def currentMetricsValues(): Array[CustomTaskMetric] =
-    ReadMetrics.values(TaskRead(batches.read, rowsOut, rejected))
+    ReadMetrics.values(batches.read.copy(rowsOut = rowsOut, deadLetters = rejected))
 
   override def close(): Unit =
     try letters.close()
