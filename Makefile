@@ -69,7 +69,7 @@ test-jvm: native ## Scala and bridge tests
 test-python: jar cli wheel ## end-to-end tests with real Kafka and Spark
 	@$(PY) -m pytest tests $(PYTEST_ARGS)
 
-bench: jar cli ## benchmarks beside our peers; BENCH=kafka|windows|inference|latency|crossing|decode|trees|challengers for one
+bench: jar cli ## benchmarks beside our peers; BENCH=kafka|windows|inference|latency|crossing|decode|trees|challengers|swap for one
 	@$(PY) -m benches.run $(BENCH) $(BENCH_ARGS)
 
 lint: setup ## rustfmt, clippy, scalafmt, ruff, mypy

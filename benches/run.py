@@ -15,7 +15,7 @@ from benches.common.paths import ROOT
 from benches.common.report import Report
 
 #: In the order in which `all` runs them: the quick ones first.
-SUITES = ("decode", "crossing", "trees", "challengers", "ceiling", "inference", "kafka", "windows", "latency")
+SUITES = ("decode", "crossing", "trees", "challengers", "ceiling", "inference", "swap", "kafka", "windows", "latency")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -5,6 +5,7 @@ mod model_support;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
 use firesteel_engine::error::SpecError;
@@ -89,6 +90,22 @@ fn more_threads_are_there_on_request_and_the_weights_once() {
     assert_eq!(model.sessions(), 2);
     drop((one, four, model));
     assert_eq!(threads(), before);
+}
+
+#[test]
+fn a_model_that_nothing_uses_goes_and_comes_back() {
+    start();
+    let file = bytes("lookup");
+    let model = registry::load(&file).unwrap();
+    let sha256 = model.sha256().to_owned();
+    registry::forget_unused(Duration::ZERO);
+    assert!(registry::contains(&sha256), "it is in use");
+    drop(model);
+    registry::forget_unused(registry::KEPT);
+    assert!(registry::contains(&sha256), "somebody has just asked for it");
+    registry::forget_unused(Duration::ZERO);
+    assert!(!registry::contains(&sha256));
+    assert_eq!(registry::load(&file).unwrap().sha256(), sha256);
 }
 
 #[test]

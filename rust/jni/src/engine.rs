@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, panic, thread};
 
 use arrow::record_batch::RecordBatch;
@@ -20,8 +20,10 @@ use crate::session::{Session, StageTimes, Work, schema_of};
 /// Compiled calls kept in a process; a stream uses one or two, a notebook a few more.
 const MAX_COMPILED: usize = 64;
 
-/// Calls by their JSON. Compiling parses expressions and tries models, which a task should not repeat.
-static COMPILED: LazyLock<Mutex<HashMap<String, Compiled>>> = LazyLock::new(Mutex::default);
+/// Calls by their JSON, and when they were last wanted. Compiling parses expressions and tries models, which a task
+/// should not repeat. A call holds its models: one that is not wanted any more, as after a swap, goes when a new one
+/// comes.
+static COMPILED: LazyLock<Mutex<HashMap<String, (Compiled, Instant)>>> = LazyLock::new(Mutex::default);
 
 /// Stack for a command line of no length at all, and for each of its bytes.
 const BASE_STACK: usize = 8 << 20;
@@ -142,17 +144,20 @@ pub(crate) fn open(call: &str, input: &str) -> Result<Session, BridgeError> {
 /// A prepared call, compiled once in this process.
 pub(crate) fn compiled(call: &str) -> Result<Compiled, BridgeError> {
     let table = || COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(found) = table().get(call) {
+    if let Some((found, wanted)) = table().get_mut(call) {
+        *wanted = Instant::now();
         return Ok(found.clone());
     }
     // Not under the lock: two tasks may compile the same call at once, which wastes a little and harms nothing.
     let parsed = serde_json::from_str(call).map_err(|e| internal(format!("a call that is no call: {e}")))?;
     let fresh = Compiled::new(&parsed)?;
     let mut table = table();
+    table.retain(|_, (_, wanted)| wanted.elapsed() < registry::KEPT);
     if table.len() >= MAX_COMPILED {
-        table.clear();
+        let oldest = table.iter().min_by_key(|(_, (_, wanted))| *wanted).map(|(call, _)| call.clone());
+        oldest.and_then(|call| table.remove(&call));
     }
-    table.insert(call.to_owned(), fresh.clone());
+    table.insert(call.to_owned(), (fresh.clone(), Instant::now()));
     Ok(fresh)
 }
 

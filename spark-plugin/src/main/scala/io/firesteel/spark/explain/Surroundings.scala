@@ -7,6 +7,7 @@ import org.apache.spark.sql.internal.SQLConf
 
 /** How a query's tasks run: how many, with how many threads, in which batches, with which state. */
 private[explain] object Surroundings {
+
   /** `plan` is what stands above: its models are shown as they are in this process. */
   def lines(spark: SparkSession, conf: SQLConf, hasState: Boolean, plan: String): Seq[String] = {
     val sc = spark.sparkContext
@@ -26,7 +27,9 @@ private[explain] object Surroundings {
           s"batches are charged to Spark's off-heap budget of ${sc.getConf.get("spark.memory.offHeap.size", "0")}"
         else "batches are outside the heap and of Spark's budget: memoryOverhead must hold them"
       )
-    ) ++ LoadedModels.sentences(sha256 => plan.contains(sha256.take(12))).map("model     " + _) ++ Option.when(hasState)(
+    ) ++ LoadedModels.sentences(sha256 => plan.contains(sha256.take(12))).map("model     " + _) ++ Option.when(
+      hasState
+    )(
       s"state     by key; behind our own source beside its partitions, else in Spark's state store in ${FiresteelConf.windowBuckets(conf)} buckets"
     )
   }

@@ -28,7 +28,9 @@ private[spark] object LoadedModels {
       val cost = use.path("tried").elements().asScala.find(_.path("rows").asInt == found)
       s"$found rows a call" + cost.fold("")(one => f", ${one.path("nanos_per_row").asDouble / 1000}%.2f µs a row")
     }
-    (Seq(model.path("sha256").asText.take(Shown)) ++ Option.when(model.path("kernel").asBoolean)(Kernel) ++ sessions ++ rows)
+    (Seq(
+      model.path("sha256").asText.take(Shown)
+    ) ++ Option.when(model.path("kernel").asBoolean)(Kernel) ++ sessions ++ rows)
       .mkString("; ")
   }
 

@@ -295,8 +295,10 @@ object Functions {
       (model, ModelStore.live(key, Seq(NamedUri("model", path)), Seq(model), sc))
     }
     val (names, types) = (fields.map(_.name).toArray, fields.map(_.dataType.sql).toArray)
-    def prepare(of: ModelRef) =
+    def prepare(of: ModelRef) = {
+      of.load()
       checked(Prepared.parse(NativeCalls.preparePredict(path, of.sha256, names, types)))
+    }
     val prepared = prepare(model)
     val swap = live.map(PreparedSwap.of(_, Seq(model), prepared, sc)(models => prepare(models.head)))
     // SQL lets two arguments share a name; on the way to the engine they go by their places.

@@ -22,8 +22,14 @@ private[spark] final case class PipelineSource(
     inputFiles: Seq[String],
     live: Option[LiveModels] = None) {
 
-  /** What the engine wants to know of the files that the pipeline file names, in its order. */
-  def found: Array[String] = (models.map(_.found) ++ inputFiles).toArray
+  /**
+   * What the engine wants to know of the files that the pipeline file names, in its order. The models are loaded in this
+   * process after it, as the engine's check needs: one that nothing used for a while may have gone.
+   */
+  def found: Array[String] = {
+    models.foreach(_.load())
+    (models.map(_.found) ++ inputFiles).toArray
+  }
 }
 
 private[spark] object PipelineSource {
